@@ -1,0 +1,36 @@
+"""The stream's specification: one YAML file, validated by pydantic, overridable by environment."""
+
+from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, TextFeature
+from driftline.spec.load import dump_spec, load_spec, parse_spec
+from driftline.spec.sections import (
+    ConceptDriftSpec,
+    DataDriftSpec,
+    KafkaSpec,
+    MonitoringSpec,
+    NetworkSpec,
+    PolicySpec,
+    RolloutSpec,
+    ServingSpec,
+    TrainingSpec,
+)
+from driftline.spec.stream import StreamSpec
+
+__all__ = [
+    "CategoricalFeature",
+    "ConceptDriftSpec",
+    "DataDriftSpec",
+    "Feature",
+    "KafkaSpec",
+    "MonitoringSpec",
+    "NetworkSpec",
+    "NumericFeature",
+    "PolicySpec",
+    "RolloutSpec",
+    "ServingSpec",
+    "StreamSpec",
+    "TextFeature",
+    "TrainingSpec",
+    "dump_spec",
+    "load_spec",
+    "parse_spec",
+]

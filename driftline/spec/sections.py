@@ -1,0 +1,156 @@
+"""The policy sections of a stream's specification: Kafka, serving, monitoring, training, rollout.
+
+Every field has a default that works; every description is what `driftline spec` and the docs show.
+"""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from driftline.spec.features import Strict
+
+
+class KafkaSpec(Strict):
+    """Where the stream lives and with which promise it is processed."""
+
+    bootstrap: str = Field(
+        default="embedded",
+        description="host:port[,host:port…], or 'embedded' for the development broker that `driftline up` starts.",
+    )
+    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of features, predictions, labels.")
+    replication: int = Field(default=1, ge=1, le=7, description="Replicas of every topic.")
+    retention_hours: int = Field(
+        default=168, ge=1, description="How long records stay readable; must cover the longest training window."
+    )
+    client: Literal["auto", "kafka-python"] = Field(default="auto", description="Which Kafka client to use.")
+    guarantee: Literal["exactly-once", "at-least-once"] = Field(
+        default="exactly-once",
+        description="'exactly-once' commits outputs and input offsets in one Kafka transaction; "
+        "'at-least-once' flushes the outputs, then commits the offsets.",
+    )
+    session_timeout_ms: int = Field(default=6_000, ge=1_000, le=300_000, description="Group session time-out.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = Field(
+        default=None, description="Only by environment: DRIFTLINE_KAFKA__SASL_PASSWORD. Refused in the file."
+    )
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+
+
+class ServingSpec(Strict):
+    """How the consumer batches and what it refuses."""
+
+    batch_size: int = Field(default=512, ge=1, le=65_536, description="Most records scored at once.")
+    max_wait_ms: int = Field(
+        default=5, ge=0, le=10_000, description="Longest a record waits for others to share its batch."
+    )
+    max_record_bytes: int = Field(default=65_536, ge=64, description="A larger record becomes a dead letter.")
+    max_future_seconds: int = Field(
+        default=300, ge=0, description="An event time further ahead of the clock becomes a dead letter."
+    )
+    max_age_days: int = Field(
+        default=3_650, ge=1, description="An event time further back than this becomes a dead letter."
+    )
+    dead_letter_payload_bytes: int = Field(
+        default=4_096, ge=0, description="How much of a refused record's bytes its dead letter keeps."
+    )
+
+
+class ConceptDriftSpec(Strict):
+    """Watching P(y|x): the stream of right and wrong answers."""
+
+    detector: Literal["adwin", "ddm", "eddm", "hddm-a", "hddm-w", "kswin", "page-hinkley"] = "adwin"
+    confidence: float = Field(
+        default=1e-4, gt=0, lt=0.5, description="The detector's own false-alarm level; smaller is more careful."
+    )
+    minimum_effect: float = Field(
+        default=0.08,
+        ge=0,
+        le=1,
+        description="Rise of the error rate (0.08 = 8 points) below which a change is only a warning.",
+    )
+
+
+class DataDriftSpec(Strict):
+    """Watching P(x): each feature's current window against the model's reference distribution."""
+
+    window: int = Field(default=400, ge=50, le=1_000_000, description="Records in the current window.")
+    confidence: float = Field(
+        default=1e-3, gt=0, lt=0.5, description="False-alarm level over all features of one evaluation."
+    )
+    minimum_psi: float = Field(
+        default=0.2, ge=0, description="Population stability index below which a feature is not called drifted."
+    )
+
+
+class PolicySpec(Strict):
+    """When a drift event becomes a retraining job."""
+
+    retrain_on: tuple[Literal["concept", "data", "prediction"], ...] = ("concept",)
+    minimum_severity: Literal["warning", "alarm"] = "alarm"
+    minimum_labels: int = Field(
+        default=200, ge=20, description="Labelled records since the onset that a retraining needs."
+    )
+    cool_down_records: int = Field(
+        default=500, ge=0, description="Labelled records after a promotion or refusal before the next job."
+    )
+    maximum_window: int = Field(
+        default=20_000, ge=100, description="Most labelled records a retraining window reaches back over."
+    )
+
+
+class MonitoringSpec(Strict):
+    """What the monitor watches and remembers."""
+
+    label_timeout_seconds: int = Field(default=86_400, ge=1, description="How long a prediction waits for its label.")
+    max_pending: int = Field(
+        default=200_000, ge=100, description="Most predictions (and most early labels) kept waiting."
+    )
+    accuracy_window: int = Field(default=500, ge=10, description="Labelled records in the rolling accuracy.")
+    concept: ConceptDriftSpec = ConceptDriftSpec()
+    data: DataDriftSpec = DataDriftSpec()
+    policy: PolicySpec = PolicySpec()
+
+
+class NetworkSpec(Strict):
+    """The network between the features and the answer."""
+
+    hidden: tuple[int, ...] = Field(default=(64, 32), description="Width of each dense layer.")
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    activation: Literal["relu", "gelu", "tanh", "selu"] = "relu"
+
+
+class TrainingSpec(Strict):
+    """How a model is built and proven."""
+
+    network: NetworkSpec = NetworkSpec()
+    epochs: int = Field(default=60, ge=1, le=10_000, description="Most passes over the training rows.")
+    patience: int = Field(default=10, ge=1, description="Epochs without improvement before stopping.")
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=3e-3, gt=0, le=1)
+    holdout: float = Field(default=0.2, gt=0, lt=0.9, description="Share of the window, newest last, held out.")
+    refit: bool = Field(
+        default=True,
+        description="After the verdict, train once more on the whole window with the same settings, so that "
+        "the newest rows are not wasted; the manifest says which rows the metrics were measured on.",
+    )
+    seed: int = 1
+    timeout_seconds: int = Field(default=1_800, ge=10, description="A training longer than this is ended.")
+
+
+class RolloutSpec(Strict):
+    """What a candidate must show before it answers records."""
+
+    minimum_gain: float = Field(
+        default=0.0, ge=-1, le=1, description="Held-out accuracy a candidate must gain over the model in service."
+    )
+    significance: float = Field(
+        default=0.1, gt=0, le=1, description="Largest p-value of the paired (exact McNemar) test."
+    )
+    recall: bool = Field(
+        default=True, description="Before training, promote an archived version that fits the window better."
+    )
+    keep_versions: int = Field(default=20, ge=2, description="Versions kept in the registry.")

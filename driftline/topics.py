@@ -1,0 +1,73 @@
+"""The topics of a stream: their names, partitions and clean-up policies."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """How one topic is to be created.
+
+    `co_partitioned` topics have the stream's partition count, so that features, predictions and labels of one
+    device share a partition number; the others have a single partition, because their order matters as a whole.
+    """
+
+    name: str
+    co_partitioned: bool
+    cleanup: Literal["delete", "compact"]
+    keep_forever: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Topic names of the stream `stream`.
+
+    >>> Topics("pumps").dead_letters
+    'pumps.dead-letters'
+    """
+
+    stream: str
+
+    @property
+    def features(self) -> str:
+        return f"{self.stream}.features"
+
+    @property
+    def predictions(self) -> str:
+        return f"{self.stream}.predictions"
+
+    @property
+    def labels(self) -> str:
+        return f"{self.stream}.labels"
+
+    @property
+    def dead_letters(self) -> str:
+        return f"{self.stream}.dead-letters"
+
+    @property
+    def drift_events(self) -> str:
+        return f"{self.stream}.drift-events"
+
+    @property
+    def retraining_jobs(self) -> str:
+        return f"{self.stream}.retraining-jobs"
+
+    @property
+    def model_events(self) -> str:
+        return f"{self.stream}.model-events"
+
+    def plans(self) -> tuple[TopicPlan, ...]:
+        """All topics of the stream.
+
+        Drift events, jobs and verdicts are few and are the stream's history, so they are kept for ever; model
+        events are compacted to the newest of each key (the champion, and one verdict a job).
+        """
+        return (
+            TopicPlan(self.features, True, "delete"),
+            TopicPlan(self.predictions, True, "delete"),
+            TopicPlan(self.labels, True, "delete"),
+            TopicPlan(self.dead_letters, True, "delete"),
+            TopicPlan(self.drift_events, False, "delete", keep_forever=True),
+            TopicPlan(self.retraining_jobs, False, "delete", keep_forever=True),
+            TopicPlan(self.model_events, False, "compact"),
+        )
