@@ -1,0 +1,1 @@
+"""Kafka behind one small interface: `interface` says what a client must do, `connect` picks one."""

@@ -1,0 +1,1 @@
+"""The interface on `kafka-python` 3: pure Python, always installed."""

@@ -1,0 +1,104 @@
+"""A stream on this machine: its specification, its registry, and where its running parts can be found."""
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from driftline.errors import DriftlineError
+from driftline.kafka.connect import Endpoint
+from driftline.registry.registry import Registry, open_registry
+from driftline.spec.load import load_spec
+from driftline.spec.stream import StreamSpec
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything that hangs on one `stream.yaml`.
+
+    What runs leaves notes in `.driftline/` beside the specification: the embedded broker's address and each
+    service's health address, so that `driftline status` or `produce` in another terminal finds them.
+    """
+
+    path: Path
+
+    @cached_property
+    def spec(self) -> StreamSpec:
+        return load_spec(self.path)
+
+    @property
+    def folder(self) -> Path:
+        return self.path.resolve().parent
+
+    @property
+    def state(self) -> Path:
+        """`.driftline/`, made if need be."""
+        folder = self.folder / ".driftline"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @cached_property
+    def registry(self) -> Registry:
+        return open_registry(self.spec.registry, self.spec.stream, self.folder)
+
+    def endpoint(self, instance: str) -> Endpoint:
+        """Where this stream's Kafka is.
+
+        Raises
+        ------
+        DriftlineError : the specification says 'embedded' and no embedded broker is running.
+        """
+        bootstrap = self.spec.kafka.bootstrap
+        if bootstrap == "embedded":
+            note = self.read_note("broker")
+            if note is None or not process_alive(note["pid"]):
+                raise DriftlineError(
+                    f"kafka.bootstrap is 'embedded' and no embedded broker is running for {self.path}; "
+                    "start one with `driftline up`, or name a broker: DRIFTLINE_KAFKA__BOOTSTRAP=host:9092"
+                )
+            bootstrap = note["bootstrap"]
+        return Endpoint(bootstrap, self.spec.kafka, instance)
+
+    def write_note(self, name: str, note: dict[str, Any]) -> None:
+        """Leave a note for other processes, whole or not at all."""
+        target = self.state / f"{name}.json"
+        temporary = target.with_name(f".{name}.{uuid.uuid4().hex}")
+        temporary.write_text(json.dumps(note))
+        temporary.replace(target)
+
+    def read_note(self, name: str) -> dict[str, Any] | None:
+        try:
+            note: dict[str, Any] = json.loads((self.state / f"{name}.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return note
+
+    def remove_note(self, name: str) -> None:
+        (self.state / f"{name}.json").unlink(missing_ok=True)
+
+    def service_notes(self) -> dict[str, dict[str, Any]]:
+        """Notes of the services that are running, by instance."""
+        found = {}
+        for path in sorted(self.state.glob("service-*.json")):
+            note = self.read_note(path.stem)
+            if note and process_alive(note["pid"]):
+                found[path.stem.removeprefix("service-")] = note
+        return found
+
+
+def process_alive(pid: int) -> bool:
+    """Whether a process of this number runs (and is not a zombie waiting to be reaped)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rsplit(")", 1)[-1].split()[0] != "Z"
