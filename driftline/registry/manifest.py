@@ -1,0 +1,100 @@
+"""What a version says of itself: where it came from, what it was measured on, and how to serve it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from driftline.records.loop import Window
+
+
+class Document(BaseModel):
+    """A file of the registry; a newer writer's extra fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TextLookUp(Document):
+    vocabulary: tuple[str, ...] = Field(description="Tokens from id 2 on.")
+    sequence_length: int
+
+
+class LookUps(Document):
+    """What the serving process needs to turn strings into the graph's codes, in the specification's orders."""
+
+    categories: tuple[tuple[str, ...], ...] = ()
+    texts: tuple[TextLookUp, ...] = ()
+
+
+class Parity(Document):
+    """How closely the exported forms agree with TensorFlow on real rows."""
+
+    rows: int
+    largest_difference: float
+    decisions_changed: int
+
+
+class Evaluation(Document):
+    """Metrics on the newest held-out slice; `rows` says how large it was."""
+
+    rows: int
+    accuracy: float
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
+    log_loss: float | None = None
+
+
+class Verdict(Document):
+    """What the gate decided, and why."""
+
+    promoted: bool
+    reasons: tuple[str, ...]
+    candidate: Evaluation
+    champion: Evaluation | None = None
+    p_value: float | None = Field(default=None, description="Exact McNemar test, candidate against champion.")
+
+
+class TrainingData(Document):
+    """The window a version was trained on."""
+
+    source: str = Field(description="'kafka' or the data file's name.")
+    rows: int
+    first_record_id: str | None = None
+    last_record_id: str | None = None
+    window: Window | None = Field(default=None, description="Topic offsets, where the data came from Kafka.")
+    refitted: bool = Field(
+        default=False, description="True if the shipped weights saw the held-out rows after the verdict."
+    )
+
+
+class Manifest(Document):
+    """`manifest.json` of a version. Written last: a version exists once its manifest does."""
+
+    schema_version: Literal[1] = 1
+    stream: str
+    version: int = Field(ge=1)
+    created_at: int = Field(description="Epoch ms.")
+    model_hash: str = Field(description="`StreamSpec.model_hash` it was built for.")
+    task: str
+    classes: tuple[str, ...]
+    thresholds: tuple[float, ...] | None = None
+    runtime: Literal["litert", "tensorflow"]
+    look_ups: LookUps = LookUps()
+    parity: Parity | None = None
+    data: TrainingData
+    verdict: Verdict
+    job_id: str | None = None
+    drift_event_id: str | None = None
+    replaced_version: int | None = None
+    seconds: dict[str, float] = Field(default_factory=dict, description="Where the training time went, by stage.")
+    libraries: dict[str, str] = Field(default_factory=dict)
+    seed: int = 0
+
+
+class Champion(Document):
+    """`champion.json` of a stream: the version in service. Replaced as a whole on every change."""
+
+    version: int
+    sequence: int = Field(description="Counts changes of champion, from 1.")
+    previous_version: int | None = None
+    changed_at: int
+    event_id: str

@@ -1,0 +1,123 @@
+"""The reference distribution: what a model's training data looked like, as the drift monitor compares it.
+
+Training writes it beside the model (`reference.json`), monitoring reads it. Fixed bins, so that counts of many
+windows or many instances add up exactly.
+"""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from driftline.model.columns import Columns
+from driftline.registry.manifest import Document
+from driftline.spec.stream import StreamSpec
+
+BINS = 16
+
+
+class NumericReference(Document):
+    """Counts of a numeric feature between quantile edges; values below and above the edges fall into the end bins."""
+
+    type: Literal["numeric"] = "numeric"
+    name: str
+    edges: tuple[float, ...] = Field(description="Ascending inner edges: b edges make b + 1 bins, (e[i-1], e[i]].")
+    counts: tuple[int, ...] = Field(description="One a bin.")
+    missing: int = 0
+    mean: float = 0.0
+    std: float = 0.0
+
+    def bin(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Counts of `values` (float [n], NaN missing) by bin, and the missing last; int64 [bins + 1]."""
+        present = values[~np.isnan(values)]
+        index = np.searchsorted(np.asarray(self.edges, dtype=np.float32), present, side="left")
+        counts = np.bincount(index, minlength=len(self.counts))
+        return np.append(counts, len(values) - len(present))
+
+
+class CategoricalReference(Document):
+    """Counts of each listed category; the rest are unknown, or missing."""
+
+    type: Literal["categorical"] = "categorical"
+    name: str
+    categories: tuple[str, ...]
+    counts: tuple[int, ...] = Field(description="One a category, then the unknown.")
+    missing: int = 0
+
+
+class TextReference(Document):
+    """Counts of texts by their number of white-space separated words, between edges."""
+
+    type: Literal["text"] = "text"
+    name: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    missing: int = 0
+
+
+FeatureReference = Annotated[NumericReference | CategoricalReference | TextReference, Field(discriminator="type")]
+
+
+class Reference(Document):
+    """The reference of all features and of the model's own answers on held-out rows."""
+
+    rows: int
+    features: tuple[FeatureReference, ...] = Field(description="In the order of the specification's features.")
+    prediction_counts: tuple[int, ...] = Field(description="Held-out answers of each class.")
+    confidence_edges: tuple[float, ...] = tuple(round(i / 10, 1) for i in range(1, 10))
+    confidence_counts: tuple[int, ...] = Field(description="Held-out confidences by those edges.")
+    error_rate: float = Field(ge=0, le=1, description="Error rate on the held-out rows.")
+    held_out_rows: int
+
+
+def describe_features(spec: StreamSpec, columns: Columns, bins: int = BINS) -> tuple[FeatureReference, ...]:
+    """The reference of each feature of `columns`, in the order of `spec.features`.
+
+    Numeric edges are quantiles, so each bin holds about the same share; a feature with few distinct values gets one
+    bin for each of them.
+    """
+    made: dict[str, FeatureReference] = {}
+    for i, feature in enumerate(spec.numeric):
+        values = columns.numeric[:, i]
+        present = values[~np.isnan(values)]
+        edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])) if len(present) else np.zeros(0)
+        empty = NumericReference(
+            name=feature.name, edges=tuple(float(e) for e in edges), counts=(0,) * (len(edges) + 1)
+        )
+        counted = empty.bin(values)
+        made[feature.name] = empty.model_copy(
+            update={
+                "counts": tuple(int(c) for c in counted[:-1]),
+                "missing": int(counted[-1]),
+                "mean": float(present.mean()) if len(present) else 0.0,
+                "std": float(present.std()) if len(present) else 0.0,
+            }
+        )
+    for i, category in enumerate(spec.categorical):
+        column = columns.categorical[:, i]
+        counts = [int((column == value).sum()) for value in category.categories]
+        missing = sum(value is None for value in column)
+        made[category.name] = CategoricalReference(
+            name=category.name,
+            categories=category.categories,
+            counts=(*counts, len(column) - sum(counts) - missing),
+            missing=missing,
+        )
+    for i, text in enumerate(spec.text):
+        lengths = word_counts(columns.text[:, i])
+        present = lengths[~np.isnan(lengths)]
+        edges = np.unique(np.quantile(present, np.linspace(0, 1, 9)[1:-1])) if len(present) else np.zeros(0)
+        index = np.searchsorted(edges, present, side="left")
+        made[text.name] = TextReference(
+            name=text.name,
+            edges=tuple(float(e) for e in edges),
+            counts=tuple(int(c) for c in np.bincount(index, minlength=len(edges) + 1)),
+            missing=len(lengths) - len(present),
+        )
+    return tuple(made[feature.name] for feature in spec.features)
+
+
+def word_counts(texts: NDArray[np.object_]) -> NDArray[np.float32]:
+    """Words of each text, float32 [n]; NaN where the text is missing."""
+    return np.array([np.nan if text is None else len(text.split()) for text in texts], dtype=np.float32)
