@@ -1,0 +1,1 @@
+"""The consumers: features in, predictions out, with a dead letter for everything that cannot be answered."""

@@ -1,0 +1,125 @@
+"""Starting a service: signals, logs, health and metrics around the loop. The same for every room."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from driftline.kafka.connect import connect, topic_requests
+from driftline.kafka.interface import Client
+from driftline.service.clock import Clock, SystemClock
+from driftline.service.core import Core
+from driftline.service.health import Health, HealthServer
+from driftline.service.loop import Hooks, LoopSettings, ServiceLoop
+from driftline.service.metrics import LoopMetrics
+from driftline.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """What a room's shell is given to build its core with."""
+
+    workspace: Workspace
+    client: Client
+    clock: Clock
+    prometheus: CollectorRegistry
+    instance: str
+    bootstrap: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a room's shell hands back: a core, how to drive it, and what else has to run around it."""
+
+    core: Core
+    settings: LoopSettings
+    hooks: Hooks
+    ready: Callable[[], str | None] = lambda: None
+    detail: Callable[[], dict[str, object]] = dict
+    start: Callable[[], None] = lambda: None
+    close: Callable[[], None] = lambda: None
+
+
+def run_service(
+    workspace: Workspace,
+    instance: str,
+    build: Callable[[ServiceContext], Service],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+) -> None:
+    """Run a service until SIGTERM or SIGINT; returns once everything it held is finished and committed.
+
+    Raises
+    ------
+    DriftlineError : it cannot start (no broker, a bad specification, a port in use), or its work cannot go on.
+    """
+    configure_logs()
+    log = structlog.get_logger().bind(service=instance)
+    spec = workspace.spec
+    stopping = StopSignals()
+    endpoint = workspace.endpoint(instance)
+    client = connect(endpoint)
+    client.ensure_topics(topic_requests(spec))
+    prometheus = CollectorRegistry()
+    ProcessCollector(registry=prometheus)
+    clock = SystemClock()
+    context = ServiceContext(workspace, client, clock, prometheus, instance, endpoint.bootstrap)
+    service = build(context)
+    health = Health(clock, last_round=clock.monotonic(), ready=service.ready, detail=service.detail)
+    service.hooks.alive = health.alive
+    server = HealthServer(health, prometheus, host, port)
+    workspace.write_note(f"service-{instance}", {"pid": os.getpid(), "url": f"http://{host}:{server.port}"})
+    log.info("started", stream=spec.stream, bootstrap=endpoint.bootstrap, health=f"http://{host}:{server.port}/readyz")
+    try:
+        service.start()
+        ServiceLoop(service.core, client, service.settings, clock, LoopMetrics(prometheus), service.hooks).run(stopping)
+    finally:
+        service.close()
+        server.close()
+        client.close()
+        workspace.remove_note(f"service-{instance}")
+        log.info("stopped")
+
+
+class StopSignals:
+    """True once SIGTERM or SIGINT came. A second signal ends the process at once, as people expect of Ctrl-C Ctrl-C."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        if self._asked:
+            os._exit(128 + number)
+        self._asked = True
+
+    def __call__(self) -> bool:
+        return self._asked
+
+
+def configure_logs() -> None:
+    """One structured line an event on stderr: for people on a terminal, JSON elsewhere.
+
+    DRIFTLINE_LOG sets the level (default info), DRIFTLINE_LOG_FORMAT is 'json' or 'text'.
+    """
+    level = logging.getLevelNamesMapping().get(os.environ.get("DRIFTLINE_LOG", "info").upper(), logging.INFO)
+    text = os.environ.get("DRIFTLINE_LOG_FORMAT", "text" if sys.stderr.isatty() else "json") == "text"
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

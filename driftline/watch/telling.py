@@ -1,0 +1,30 @@
+"""The loop's records as one sentence each, for people."""
+
+from driftline.records.loop import DriftEvent, ModelEvent, ModelEventKind, RetrainingJob
+
+
+def tell(record: DriftEvent | RetrainingJob | ModelEvent) -> str:
+    """What a record of the loop says.
+
+    >>> tell(ModelEvent(event_id="e", stream="s", kind="promoted", version=2, previous_version=1, at=0))
+    'version 2 promoted, replacing version 1'
+    """
+    if isinstance(record, DriftEvent):
+        return f"{record.kind} drift ({record.severity}): {record.summary}"
+    if isinstance(record, RetrainingJob):
+        return f"retraining asked for by the {record.requested_by}, on {record.labelled_records} labelled records"
+    because = f": {'; '.join(record.reasons)}" if record.reasons else ""
+    took = f" after {record.seconds:.1f} s" if record.seconds else ""
+    verb = {
+        ModelEventKind.PROMOTED: "promoted",
+        ModelEventKind.RECALLED: "recalled from the archive",
+        ModelEventKind.ROLLED_BACK: "rolled back to",
+        ModelEventKind.REFUSED: "refused",
+        ModelEventKind.FAILED: "training failed",
+    }[record.kind]
+    if record.kind is ModelEventKind.FAILED:
+        return f"{verb}{took}{because}"
+    replacing = f", replacing version {record.previous_version}" if record.previous_version else ""
+    if record.kind is ModelEventKind.REFUSED:
+        return f"candidate refused{took}{because}"
+    return f"version {record.version} {verb}{replacing}{took}{because}"
