@@ -1,0 +1,86 @@
+"""What the consumer's core promises: one answer for each record, traceable, in order; the swap lies between batches."""
+
+import base64
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consumers.core import ConsumerCore, Version
+from driftline.kafka.interface import Batch, Outgoing
+from driftline.model.answers import Decision
+from driftline.model.columns import Columns
+from driftline.records import DeadLetter, Prediction, Reason
+from tests.streams import NOW, batch, feature_record, numeric_stream
+
+SPEC = numeric_stream()
+
+
+class Nearest:
+    """A scorer that is sure of class round(x0)."""
+
+    def score(self, columns: Columns) -> NDArray[np.float32]:
+        return np.eye(3, dtype=np.float32)[columns.numeric[:, 0].astype(int)] * 0.8 + np.float32(0.2 / 3)
+
+
+def core(version: int = 1) -> ConsumerCore:
+    made = ConsumerCore(SPEC)
+    made.install(Version(version, Nearest(), Decision(SPEC)))
+    return made
+
+
+def sent(outputs: list[Outgoing], topic: str) -> list[tuple[int | None, bytes]]:
+    return [(out.partition, value or b"") for out in outputs if out.topic == topic for value in out.values]
+
+
+class TestOneAnswerEach:
+    def test_valid_records_are_answered_and_traceable(self) -> None:
+        values: list[bytes | None] = [feature_record([i % 3, 0, 0], f"r{i}") for i in range(5)]
+        outputs = core(7).process([batch(values, partition=2, start=10)], NOW).outputs
+        predictions = [Prediction.from_json(value) for _, value in sent(outputs, "pumps.predictions")]
+        assert [p.record_id for p in predictions] == [f"r{i}" for i in range(5)]
+        assert [p.prediction for p in predictions] == ["ok", "worn", "broken", "ok", "worn"]
+        assert [(p.source_partition, p.source_offset) for p in predictions] == [(2, 10 + i) for i in range(5)]
+        assert {p.model_version for p in predictions} == {7}
+        assert {p.scored_at for p in predictions} == {NOW}
+
+    def test_a_prediction_goes_to_its_records_partition_with_its_devices_key(self) -> None:
+        outputs = (
+            core()
+            .process(
+                [batch([feature_record([0, 0, 0])], partition=3), batch([feature_record([1, 0, 0])], partition=1)], NOW
+            )
+            .outputs
+        )
+        assert [(out.partition, out.keys) for out in outputs] == [(3, [b"d1"]), (1, [b"d1"])]
+
+    def test_bad_records_become_dead_letters_and_the_rest_is_answered(self) -> None:
+        values = [feature_record([0, 0, 0], "a"), b"{", feature_record([1, 0], "b"), feature_record([2, 0, 0], "c")]
+        made = core()
+        outputs = made.process([batch(values, partition=1, start=5)], NOW).outputs
+        assert len(sent(outputs, "pumps.predictions")) == 2
+        letters = [DeadLetter.from_json(value) for _, value in sent(outputs, "pumps.dead-letters")]
+        assert [(x.reason, x.source_offset) for x in letters] == [(Reason.MALFORMED_JSON, 6), (Reason.WRONG_WIDTH, 7)]
+        assert base64.b64decode(letters[0].payload_base64) == b"{"
+        assert made.counts.dead_letters == {Reason.MALFORMED_JSON: 1, Reason.WRONG_WIDTH: 1}
+
+    def test_a_huge_payload_is_cut_in_its_dead_letter(self) -> None:
+        outputs = core().process([batch([b"x" * 100_000])], NOW).outputs
+        letter = DeadLetter.from_json(sent(outputs, "pumps.dead-letters")[0][1])
+        assert letter.payload_bytes == 100_000
+        assert len(base64.b64decode(letter.payload_base64)) == SPEC.serving.dead_letter_payload_bytes
+
+    def test_the_same_batch_gives_the_same_outputs(self) -> None:
+        one: list[Batch] = [batch([feature_record([0, 0, 0]), b"bad"])]
+        assert core().process(one, NOW) == core().process(one, NOW)
+
+
+class TestSwap:
+    def test_every_prediction_says_which_version_answered(self) -> None:
+        made = core(1)
+        before = made.process([batch([feature_record([0, 0, 0])])], NOW).outputs
+        made.install(Version(2, Nearest(), Decision(SPEC)))
+        after = made.process([batch([feature_record([0, 0, 0])], start=1)], NOW).outputs
+        versions = [json.loads(value)["model_version"] for _, value in sent(before + after, "pumps.predictions")]
+        assert versions == [1, 2]
+        assert made.counts.swaps == 1
