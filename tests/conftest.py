@@ -1,3 +1,9 @@
-"""What every test may use; the code is in the packages named here."""
+"""What all tests share: the two brokers, and hypothesis without a stop-watch."""
+
+from hypothesis import settings
 
 pytest_plugins = ["tests.kafka.fixtures"]
+
+# A deadline an example is a timed test, and fails when the machine is busy rather than when the code is wrong.
+settings.register_profile("driftline", deadline=None)
+settings.load_profile("driftline")

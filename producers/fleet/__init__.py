@@ -1,0 +1,1 @@
+"""A simulated fleet of devices, in a world whose every change is scheduled and known."""
