@@ -1,0 +1,1 @@
+"""Predictions and labels in, drift events and retraining jobs out."""

@@ -1,0 +1,90 @@
+"""Data drift: do the features still look like those the model was trained on?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.records.loop import Blame
+from driftline.registry.reference import Reference
+from driftline.spec.stream import StreamSpec
+from driftline.wire.features import Decoded
+from monitoring.binning import FeatureBinner
+from monitoring.blame import blame_features
+from monitoring.blocks import BlockFinding, Rows, SlidingBlocks
+
+
+class DataMonitor:
+    """Watches every feature of the stream against one model's reference.
+
+    Parameters
+    ----------
+    spec : the stream.
+    reference : what training wrote beside the model.
+
+    Raises
+    ------
+    UsageError : the reference is of other features than the stream's.
+    """
+
+    detector = "psi+chi-square"
+
+    def __init__(self, spec: StreamSpec, reference: Reference) -> None:
+        self._binner = FeatureBinner(spec, reference)
+        self._window = SlidingBlocks(
+            self._binner.layout,
+            spec.monitoring.data,
+            values=self._binner.scaled,
+            cool_down=spec.monitoring.policy.cool_down_records,
+        )
+
+    @property
+    def standing(self) -> bool:
+        return self._window.standing
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Population stability index of each feature at the newest evaluation; empty before the first."""
+        latest = self._window.latest
+        if latest is None:
+            return {}
+        return dict(zip(self._binner.layout.names, latest.comparison.psi.tolist(), strict=True))
+
+    def update(
+        self, features: Decoded, feature_ends: Mapping[int, int], label_ends: Mapping[int, int]
+    ) -> list[BlockFinding]:
+        """Take feature records; see `monitoring.blocks.Rows` for the ends."""
+        n = len(features)
+        if not n:
+            return []
+        order: NDArray[np.intp] | slice = slice(None)
+        ids = features.record_ids
+        if n > 1 and (np.diff(features.event_times) < 0).any():
+            order = np.argsort(features.event_times, kind="stable")
+            ids = [ids[i] for i in order]
+        columns = features.columns if isinstance(order, slice) else features.columns.take(order)
+        values = self._binner.values(columns)
+        return self._window.update(
+            Rows(
+                record_ids=ids,
+                event_times=features.event_times[order],
+                bins=self._binner.bins(columns, values),
+                values=values,
+                partitions=features.partitions[order],
+                offsets=features.offsets[order],
+                feature_ends=feature_ends,
+                label_ends=label_ends,
+            )
+        )
+
+    def blame(self, finding: BlockFinding) -> list[Blame]:
+        """The features to blame for a finding."""
+        return blame_features(self._binner.references, self._binner.layout, finding.drifted, finding.window)
+
+    def blame_since(self, event_time: int) -> list[Blame]:
+        """The features that look drifted in the records from `event_time` on; empty if none does."""
+        current = self._window.since(event_time)
+        if current is None:
+            return []
+        drifted = self._window.drifted(current.comparison)
+        return blame_features(self._binner.references, self._binner.layout, drifted, current)

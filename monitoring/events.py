@@ -1,0 +1,103 @@
+"""Findings of the detectors as drift events."""
+
+import hashlib
+
+from driftline.records.loop import Blame, DriftEvent, DriftKind, Position
+from monitoring.blocks import BlockFinding
+from monitoring.concept import ConceptFinding
+from monitoring.history import Place
+
+_NAMED = 3
+
+
+def event_id(stream: str, kind: DriftKind, version: int, onset_record: str | None) -> str:
+    """The same for the same finding, so that a replayed stream repeats its events instead of adding new ones."""
+    text = f"{stream}|{kind.value}|{version}|{onset_record}"
+    return f"{kind.value}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def concept_event(
+    finding: ConceptFinding,
+    place: Place,
+    blame: list[Blame],
+    *,
+    stream: str,
+    detector: str,
+    version: int,
+    detected: Position,
+    now_ms: int,
+    identity: str | None = None,
+) -> DriftEvent:
+    """The event of a concept finding; `identity` is the id of the event it escalates, if it does."""
+    since = "from its first answer on" if finding.whole_life else f"since record {place.record_id}"
+    before = "held-out error" if finding.whole_life else "error"
+    named = f"; {_names(blame)} drifted too" if blame else ""
+    return DriftEvent(
+        event_id=identity or event_id(stream, DriftKind.CONCEPT, version, place.record_id),
+        stream=stream,
+        kind=DriftKind.CONCEPT,
+        severity=finding.severity,
+        detector=detector,
+        model_version=version,
+        detected_at=now_ms,
+        detected=detected,
+        onset=_position(place),
+        evidence={
+            "error_before": finding.error_before,
+            "error_after": finding.error_after,
+            "log_likelihood_ratio": finding.log_ratio,
+            "labelled_since_onset": place.labelled,
+        },
+        features=blame,
+        summary=f"Model {version} is wrong more often {since}: {before} {finding.error_before:.1%} → "
+        f"{finding.error_after:.1%} over {finding.labelled} labelled records{named}.",
+    )
+
+
+def distribution_event(
+    kind: DriftKind,
+    finding: BlockFinding,
+    blame: list[Blame],
+    *,
+    stream: str,
+    detector: str,
+    version: int,
+    detected: Position,
+    now_ms: int,
+) -> DriftEvent:
+    """The event of a data or prediction finding."""
+    onset, comparison = finding.onset, finding.window.comparison
+    what = "The features" if kind is DriftKind.DATA else f"The answers of model {version}"
+    return DriftEvent(
+        event_id=event_id(stream, kind, version, onset.record_id),
+        stream=stream,
+        kind=kind,
+        severity="alarm",
+        detector=detector,
+        model_version=version,
+        detected_at=now_ms,
+        detected=detected,
+        onset=Position(
+            record_id=onset.record_id, event_time=onset.event_time, features=onset.features, labels=onset.labels
+        ),
+        evidence={
+            "largest_psi": float(comparison.psi.max()),
+            "smallest_p_value": float(comparison.adjusted.min()),
+            "drifted": len(finding.drifted),
+            "variables": len(comparison.psi),
+            "window_records": finding.window.rows,
+        },
+        features=blame,
+        summary=f"{what} have changed since about record {onset.record_id}: {len(finding.drifted)} of "
+        f"{len(comparison.psi)} drifted, most of all {_names(blame)}.",
+    )
+
+
+def _position(place: Place) -> Position:
+    return Position(
+        record_id=place.record_id, event_time=place.event_time, features=place.features, labels=place.labels
+    )
+
+
+def _names(blame: list[Blame]) -> str:
+    return ", ".join(f"{b.feature} ({b.detail})" if b.detail else b.feature for b in blame[:_NAMED])

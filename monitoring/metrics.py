@@ -1,0 +1,135 @@
+"""The monitor's state as Prometheus metrics."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from driftline.spec.stream import StreamSpec
+from monitoring.join import LAG_BUCKETS_MS
+from monitoring.state import MonitorState
+
+FEATURES_SHOWN = 200
+"""Features with a gauge of their own; each is a time series, and a wide stream must not swamp the server."""
+
+_PREFIX = "driftline_monitor"
+
+
+class MonitorMetrics(Collector):
+    """Shows the newest state it was given; made whole at each scrape, so no two numbers disagree.
+
+    Parameters
+    ----------
+    registry : where to register.
+    spec : the stream.
+    """
+
+    def __init__(self, registry: CollectorRegistry, spec: StreamSpec) -> None:
+        self._spec = spec
+        self._shown = [feature.name for feature in spec.features[:FEATURES_SHOWN]]
+        self._state = MonitorState()
+        registry.register(self)
+
+    def update(self, state: MonitorState) -> None:
+        """Show this state from now on; may be called from another thread than the scrape's."""
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        state = self._state
+        info = GaugeMetricFamily(
+            f"{_PREFIX}_info", "What is monitored, and with which detector.", labels=["stream", "detector"]
+        )
+        info.add_metric([self._spec.stream, self._spec.monitoring.concept.detector], 1)
+        yield info
+        yield from self._quality(state)
+        yield from self._labels(state)
+        yield from self._drift(state)
+
+    def _quality(self, state: MonitorState) -> Iterable[Metric]:
+        yield _gauge("model_version", "Version in service, as far as the monitor knows.", state.version or 0)
+        yield _gauge(
+            "accuracy_ratio",
+            f"Accuracy of the newest {self._spec.monitoring.accuracy_window} labelled records.",
+            state.accuracy,
+        )
+        yield _gauge("concept_error_ratio", "Error rate since the last change of the error rate.", state.error_rate)
+        yield _gauge(
+            "concept_suspecting", "1 while the detector suspects a change that is not clear yet.", state.suspecting
+        )
+
+    def _labels(self, state: MonitorState) -> Iterable[Metric]:
+        join = state.join
+        yield _counter("labels_joined_total", "Labels that met their prediction.", join.joined)
+        yield _counter("labels_orphaned_total", "Labels given up without a prediction.", join.orphans)
+        yield _counter("labels_duplicate_total", "Labels for a record that already had one.", join.duplicates)
+        yield _counter("predictions_repeated_total", "Predictions of a record that already had one.", join.repeated)
+        yield _counter(
+            "records_malformed_total", "Unreadable predictions and labels.", state.malformed + join.malformed
+        )
+        unlabelled = CounterMetricFamily(
+            f"{_PREFIX}_predictions_unlabelled", "Predictions given up without a label.", labels=["reason"]
+        )
+        unlabelled.add_metric(["expired"], join.expired)
+        unlabelled.add_metric(["evicted"], join.evicted)
+        yield unlabelled
+        yield _gauge("label_coverage_ratio", "Share of the settled predictions that got a label.", join.coverage)
+        waiting = GaugeMetricFamily(f"{_PREFIX}_waiting", "Records waiting for their other half.", labels=["side"])
+        waiting.add_metric(["predictions"], state.waiting_predictions)
+        waiting.add_metric(["labels"], state.waiting_labels)
+        yield waiting
+        yield self._lag(state)
+
+    def _lag(self, state: MonitorState) -> Metric:
+        buckets, total = [], 0
+        bounds = [*(str(ms / 1_000) for ms in LAG_BUCKETS_MS), "+Inf"]
+        for bound, count in zip(bounds, state.lag_histogram or (0,) * len(bounds), strict=True):
+            total += count
+            buckets.append((bound, total))
+        lag = HistogramMetricFamily(f"{_PREFIX}_label_lag_seconds", "From prediction to label.")
+        lag.add_metric([], buckets, state.lag_sum_ms / 1_000)
+        return lag
+
+    def _drift(self, state: MonitorState) -> Iterable[Metric]:
+        scores = GaugeMetricFamily(
+            f"{_PREFIX}_feature_drift_psi",
+            "Population stability index of the current window, less its bias.",
+            labels=["feature"],
+        )
+        for name in self._shown:
+            if name in state.feature_scores:
+                scores.add_metric([name], state.feature_scores[name])
+        yield scores
+        largest = max(state.feature_scores.values(), default=math.nan)
+        yield _gauge("feature_drift_psi_max", "The largest of all features.", largest)
+        answers = GaugeMetricFamily(
+            f"{_PREFIX}_prediction_drift_psi", "The same of the model's answers.", labels=["variable"]
+        )
+        for name, score in state.prediction_scores.items():
+            answers.add_metric([name.strip("()")], score)
+        yield answers
+        events = CounterMetricFamily(f"{_PREFIX}_drift_events", "Drift events.", labels=["kind", "severity"])
+        for (kind, severity), count in state.events.items():
+            events.add_metric([kind, severity], count)
+        yield events
+        standing = GaugeMetricFamily(f"{_PREFIX}_drift_standing", "1 while a drift is not over.", labels=["kind"])
+        for kind in ("concept", "data", "prediction"):
+            standing.add_metric([kind], kind in state.standing)
+        yield standing
+        jobs = CounterMetricFamily(
+            f"{_PREFIX}_retraining_jobs", "Retraining jobs by what became of them.", labels=["state"]
+        )
+        for name, count in state.jobs.items():
+            if name != "open":
+                jobs.add_metric([name], count)
+        yield jobs
+        yield _gauge("retraining_jobs_open", "Jobs without a verdict.", state.jobs.get("open", 0))
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{_PREFIX}_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(f"{_PREFIX}_{name}", text, value=value)

@@ -1,0 +1,108 @@
+"""Prediction drift: does the model still answer as it did on its held-out rows?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.model.answers import Decision
+from driftline.records.loop import Blame
+from driftline.registry.reference import Reference
+from driftline.spec.stream import StreamSpec
+from driftline.wire.predictions import Predictions
+from monitoring.blame import share, shares_of
+from monitoring.blocks import BlockFinding, Rows, SlidingBlocks
+from monitoring.layout import Layout
+
+CLASSES = "(classes)"
+CONFIDENCE = "(confidence)"
+"""Names of the two variables in an event's list; in brackets, which no feature's name can hold."""
+
+
+class PredictionMonitor:
+    """Watches the mix of classes and the confidences of one model version against its held-out answers.
+
+    Parameters
+    ----------
+    spec : the stream.
+    reference : what training wrote beside the model.
+    """
+
+    detector = "psi+chi-square"
+
+    def __init__(self, spec: StreamSpec, reference: Reference) -> None:
+        self._classes = spec.classes
+        self._decision = Decision(spec)
+        self._layout = Layout({CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts})
+        self._edges = np.array(reference.confidence_edges, dtype=np.float32)
+        self._window = SlidingBlocks(
+            self._layout, spec.monitoring.data, values=1, cool_down=spec.monitoring.policy.cool_down_records
+        )
+
+    @property
+    def standing(self) -> bool:
+        return self._window.standing
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Population stability index of class mix and confidence at the newest evaluation; empty before the first."""
+        latest = self._window.latest
+        if latest is None:
+            return {}
+        return dict(zip(self._layout.names, latest.comparison.psi.tolist(), strict=True))
+
+    def update(
+        self,
+        predictions: Predictions,
+        rows: NDArray[np.bool_],
+        feature_ends: Mapping[int, int],
+        label_ends: Mapping[int, int],
+    ) -> list[BlockFinding]:
+        """Take those of the predictions that `rows` (bool [n]) chooses: the watched version's own."""
+        chosen = np.flatnonzero(rows)
+        if not len(chosen):
+            return []
+        order = chosen[np.argsort(predictions.event_times[chosen], kind="stable")]
+        codes = self._decision.encode([predictions.answers[i] for i in order])
+        if codes.ndim == 2:
+            classes = np.where(codes, np.arange(codes.shape[1]), -1).astype(np.int64)
+        else:
+            classes = codes.astype(np.int64)[:, None]
+        confidence = predictions.confidences[order]
+        sure = np.searchsorted(self._edges, confidence, side="left") + int(self._layout.starts[1])
+        return self._window.update(
+            Rows(
+                record_ids=[predictions.record_ids[i] for i in order],
+                event_times=predictions.event_times[order],
+                bins=np.concatenate([classes, sure[:, None]], axis=1),
+                values=confidence[:, None],
+                partitions=predictions.source_partitions[order],
+                offsets=predictions.source_offsets[order],
+                feature_ends=feature_ends,
+                label_ends=label_ends,
+            )
+        )
+
+    def blame(self, finding: BlockFinding) -> list[Blame]:
+        """Class mix or confidence, whichever drifted."""
+        comparison = finding.window.comparison
+        return [
+            Blame(
+                feature=self._layout.names[i],
+                score=round(float(comparison.psi[i]), 4),
+                p_value=float(comparison.adjusted[i]),
+                detail=self._detail(i, finding),
+            )
+            for i in finding.drifted.tolist()
+        ]
+
+    def _detail(self, variable: int, finding: BlockFinding) -> str:
+        before, after = shares_of(self._layout, variable, finding.window)
+        strongest = int(np.argmax(finding.window.comparison.shares[self._layout.bins(variable)]))
+        if variable == 0:
+            return f'class "{self._classes[strongest]}" {share(before[strongest], after[strongest])}'
+        bounds = [0.0, *self._edges.tolist(), 1.0]
+        return (
+            f"confidence {bounds[strongest]:.2g} to {bounds[strongest + 1]:.2g} "
+            f"{share(before[strongest], after[strongest])}"
+        )

@@ -1,0 +1,53 @@
+"""The monitor as a service: the core under the loop, the model follower beside it."""
+
+from driftline.registry.manifest import Manifest
+from driftline.registry.reference import Reference
+from driftline.service.follower import ModelFollower
+from driftline.service.loop import Hooks, LoopSettings
+from driftline.service.runtime import Service, ServiceContext
+from monitoring.core import MonitorCore
+from monitoring.metrics import MonitorMetrics
+
+# Records taken at once: large enough that decoding by columns pays, small enough that an alarm is not held up by it.
+BATCH = 2_000
+
+
+def build(context: ServiceContext) -> Service:
+    """Put the monitor together; see `driftline.service.runtime.run_service`.
+
+    One member of the group watches all partitions and the others stand by, because a detector's evidence is the whole
+    stream. A round that was aborted is read again by the same process: the core knows what it has already counted.
+    """
+    spec, registry = context.workspace.spec, context.workspace.registry
+    core = MonitorCore(spec)
+    metrics = MonitorMetrics(context.prometheus, spec)
+
+    def load(manifest: Manifest) -> Reference:
+        return registry.reference(manifest.version)
+
+    follower = ModelFollower(spec, context.client, registry, load)
+
+    def between() -> None:
+        if (newest := follower.take()) is not None:
+            champion, reference = newest
+            core.install(champion.version, reference)
+        for event in follower.events():
+            core.observe(event)
+        metrics.update(core.state())
+
+    return Service(
+        core=core,
+        settings=LoopSettings(
+            group=f"{spec.stream}.monitors",
+            topics=[spec.topics.features, spec.topics.predictions, spec.topics.labels],
+            batch_size=BATCH,
+            max_wait=spec.serving.max_wait_ms / 1000,
+            exclusive=True,
+            transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
+        ),
+        hooks=Hooks(between=between, open=lambda: core.version is not None),
+        ready=lambda: None if core.version else "no model in service yet: train one with `driftline train`",
+        detail=lambda: {"version": core.version},
+        start=follower.start,
+        close=follower.close,
+    )

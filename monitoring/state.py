@@ -1,0 +1,43 @@
+"""The monitor in numbers: what metrics, pages and reports show. Plain values, made whole and never changed."""
+
+from dataclasses import dataclass, field
+
+from monitoring.join import JoinCounts
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorState:
+    """One moment of the monitor.
+
+    Attributes
+    ----------
+    version : the version watched; None before the first `install`.
+    accuracy : of the newest `monitoring.accuracy_window` outcomes of all versions; nan before the first.
+    accuracy_by_version : version → (outcomes, correct).
+    error_rate : of the watched version since its last change; nan before its first outcome.
+    lag_histogram : labels joined within each of `monitoring.join.LAG_BUCKETS_MS`, and beyond (not cumulative).
+    feature_scores, prediction_scores : population stability index by name.
+    events : (kind, severity) → drift events so far; an escalation counts under its new severity.
+    jobs : what became of them → how many; 'open' is 0 or 1.
+    malformed : values of the predictions and labels topics that could not be read.
+    """
+
+    version: int | None = None
+    accuracy: float = float("nan")
+    accuracy_by_version: dict[int, tuple[int, int]] = field(default_factory=dict)
+    labelled: int = 0
+    error_rate: float = float("nan")
+    suspecting: bool = False
+    standing: tuple[str, ...] = ()
+    join: JoinCounts = field(default_factory=JoinCounts)
+    waiting_predictions: int = 0
+    waiting_labels: int = 0
+    lag_histogram: tuple[int, ...] = ()
+    lag_sum_ms: int = 0
+    lag_p50_ms: float = float("nan")
+    lag_p95_ms: float = float("nan")
+    feature_scores: dict[str, float] = field(default_factory=dict)
+    prediction_scores: dict[str, float] = field(default_factory=dict)
+    events: dict[tuple[str, str], int] = field(default_factory=dict)
+    jobs: dict[str, int] = field(default_factory=dict)
+    malformed: int = 0

@@ -1,0 +1,57 @@
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitoring.metrics import FEATURES_SHOWN, MonitorMetrics
+from monitoring.state import MonitorState
+from tests.monitoring.stream import make_spec
+from tests.monitoring.test_core import fresh_core, run, world
+
+
+class TestTheStateIsShown:
+    def test_before_anything_happened(self) -> None:
+        registry = CollectorRegistry()
+        MonitorMetrics(registry, make_spec())
+        assert registry.get_sample_value("driftline_monitor_labels_joined_total") == 0
+        assert registry.get_sample_value("driftline_monitor_model_version") == 0
+
+    def test_as_the_core_left_it(self) -> None:
+        spec = make_spec()
+        core, registry = fresh_core(spec), CollectorRegistry()
+        metrics = MonitorMetrics(registry, spec)
+        run(core, world(spec).batches)
+        state = core.state()
+        metrics.update(state)
+
+        def value(name: str, **labels: str) -> float | None:
+            return registry.get_sample_value(f"driftline_monitor_{name}", labels)
+
+        assert value("accuracy_ratio") == state.accuracy
+        assert value("labels_joined_total") == state.join.joined == 1_970
+        assert value("label_coverage_ratio") == 1.0
+        assert value("label_lag_seconds_count") == 1_970
+        assert value("label_lag_seconds_sum") == 1_970.0
+        assert value("label_lag_seconds_bucket", le="1.0") == 1_970
+        assert value("feature_drift_psi", feature="f1") == state.feature_scores["f1"]
+        assert value("feature_drift_psi_max") == max(state.feature_scores.values())
+        assert value("drift_events_total", kind="concept", severity="alarm") == 1
+        assert value("drift_standing", kind="concept") == 1
+        assert value("retraining_jobs_total", state="asked") == 1
+        assert value("retraining_jobs_open") == 1
+        assert value("model_version") == 1
+        assert value("info", stream="tests", detector="adwin") == 1
+
+    def test_in_prometheus_own_format(self) -> None:
+        registry = CollectorRegistry()
+        MonitorMetrics(registry, make_spec())
+        families = list(text_string_to_metric_families(generate_latest(registry).decode()))
+        assert all(family.documentation for family in families)
+        assert all(family.name.startswith("driftline_monitor_") for family in families)
+
+    def test_a_wide_stream_does_not_swamp_the_server(self) -> None:
+        names = [f"f{i}" for i in range(1_000)]
+        registry = CollectorRegistry()
+        metrics = MonitorMetrics(registry, make_spec([{"name": name, "type": "numeric"} for name in names]))
+        metrics.update(MonitorState(feature_scores=dict.fromkeys(names, 0.1) | {"f999": 3.0}))
+        text = generate_latest(registry).decode()
+        assert text.count("driftline_monitor_feature_drift_psi{") == FEATURES_SHOWN
+        assert registry.get_sample_value("driftline_monitor_feature_drift_psi_max") == 3.0

@@ -1,0 +1,155 @@
+from typing import Any
+
+import pytest
+
+from driftline.records import DriftEvent, DriftKind, ModelEvent, ModelEventKind, Position
+from driftline.spec import PolicySpec
+from monitoring.policy import Ask, RetrainingPolicy
+
+
+def drift(event_id: str = "e1", kind: DriftKind = DriftKind.CONCEPT, severity: Any = "alarm", version: int = 1) -> Any:
+    return DriftEvent(
+        event_id=event_id,
+        stream="tests",
+        kind=kind,
+        severity=severity,
+        detector="adwin",
+        model_version=version,
+        detected_at=0,
+        detected=Position(),
+        onset=Position(),
+        summary="",
+    )
+
+
+def verdict(kind: ModelEventKind, job_id: str | None, sequence: int = 0, version: int | None = 2) -> ModelEvent:
+    return ModelEvent(event_id="v", stream="tests", kind=kind, version=version, sequence=sequence, job_id=job_id, at=0)
+
+
+def policy(**changes: Any) -> RetrainingPolicy:
+    made = RetrainingPolicy(PolicySpec(**{"minimum_labels": 200, "cool_down_records": 500, **changes}))
+    made.installed(1)
+    return made
+
+
+def due(watch: RetrainingPolicy, labelled: int, since: int = 1_000) -> Ask | None:
+    return watch.due(labelled, lambda event: since)
+
+
+class TestWhatAsksForARetraining:
+    def test_an_alarm_of_the_right_kind(self) -> None:
+        watch = policy()
+        watch.drifted(drift())
+        ask = due(watch, 1_000)
+        assert ask is not None
+        assert ask.event.event_id == "e1"
+
+    @pytest.mark.parametrize(
+        "event", [drift(severity="warning"), drift(kind=DriftKind.DATA), drift(kind=DriftKind.PREDICTION)]
+    )
+    def test_nothing_less_by_default(self, event: DriftEvent) -> None:
+        watch = policy()
+        watch.drifted(event)
+        assert due(watch, 1_000) is None
+
+    def test_what_the_specification_adds(self) -> None:
+        watch = policy(retrain_on=("data",), minimum_severity="warning")
+        watch.drifted(drift(kind=DriftKind.DATA, severity="warning"))
+        assert due(watch, 1_000) is not None
+
+    def test_a_warning_that_became_an_alarm(self) -> None:
+        watch = policy()
+        watch.drifted(drift(severity="warning"))
+        assert due(watch, 1_000) is None
+        watch.drifted(drift(severity="alarm"))
+        assert due(watch, 1_000) is not None
+
+
+class TestItWaits:
+    def test_for_enough_labels_since_the_onset(self) -> None:
+        watch = policy()
+        watch.drifted(drift())
+        assert due(watch, 1_000, since=199) is None
+        assert due(watch, 1_001, since=200) is not None
+
+    def test_but_not_for_more_than_a_window_can_hold(self) -> None:
+        watch = policy(minimum_labels=5_000, maximum_window=300)
+        watch.drifted(drift())
+        assert due(watch, 9_000, since=300) is not None
+
+    def test_for_the_open_jobs_verdict(self) -> None:
+        watch = policy(cool_down_records=0)
+        watch.drifted(drift("e1"))
+        first = due(watch, 1_000)
+        watch.drifted(drift("e2"))
+        assert first is not None
+        assert due(watch, 2_000) is None
+        watch.happened(verdict(ModelEventKind.REFUSED, "somebody else's"), 2_000)
+        assert due(watch, 2_000) is None
+        watch.happened(verdict(ModelEventKind.REFUSED, first.job_id), 2_000)
+        second = due(watch, 2_001)
+        assert second is not None
+        assert second.event.event_id == "e2"
+
+    @pytest.mark.parametrize("kind", [ModelEventKind.PROMOTED, ModelEventKind.RECALLED])
+    def test_for_the_cool_down_after_a_change(self, kind: ModelEventKind) -> None:
+        watch = policy()
+        watch.drifted(drift("e1"))
+        ask = due(watch, 1_000)
+        assert ask is not None
+        watch.happened(verdict(kind, ask.job_id, sequence=2), 1_100)
+        watch.installed(2)
+        watch.drifted(drift("e2", version=2))
+        assert due(watch, 1_599) is None
+        assert due(watch, 1_600) is not None
+
+    def test_for_the_cool_down_after_somebody_elses_change_once(self) -> None:
+        watch = policy()
+        watch.happened(verdict(ModelEventKind.ROLLED_BACK, None, sequence=5), 1_000)
+        watch.happened(verdict(ModelEventKind.ROLLED_BACK, None, sequence=5), 1_400)
+        watch.drifted(drift())
+        assert due(watch, 1_499) is None
+        assert due(watch, 1_500) is not None
+
+
+class TestOneJobADrift:
+    def test_the_event_told_again_asks_no_second_time(self) -> None:
+        watch = policy()
+        watch.drifted(drift())
+        assert due(watch, 1_000) is not None
+        watch.drifted(drift())
+        assert due(watch, 5_000) is None
+
+    def test_unless_the_first_came_to_nothing_and_then_later_and_later(self) -> None:
+        watch = policy()
+        watch.drifted(drift())
+        asked, labelled = [], 1_000
+        for kind in (ModelEventKind.REFUSED, ModelEventKind.FAILED, ModelEventKind.REFUSED):
+            while (ask := due(watch, labelled)) is None:
+                labelled += 100
+            asked.append((labelled, ask.attempt, ask.job_id))
+            watch.happened(verdict(kind, ask.job_id, version=None), labelled)
+        assert [(at, attempt) for at, attempt, _ in asked] == [(1_000, 1), (1_500, 2), (2_500, 3)]
+        assert len({job_id for _, _, job_id in asked}) == 3
+        assert (watch.jobs.asked, watch.jobs.refused, watch.jobs.failed) == (3, 2, 1)
+
+    def test_a_drift_that_is_over_asks_no_more(self) -> None:
+        waiting, asked = policy(), policy(cool_down_records=0)
+        waiting.drifted(drift())
+        waiting.over("e1")
+        assert due(waiting, 1_000) is None
+        asked.drifted(drift())
+        ask = due(asked, 1_000)
+        assert ask is not None
+        asked.over("e1")
+        asked.happened(verdict(ModelEventKind.FAILED, ask.job_id), 1_000)
+        assert due(asked, 9_000) is None
+
+    def test_a_drift_of_a_replaced_version_asks_no_more(self) -> None:
+        watch = policy()
+        watch.drifted(drift(version=1))
+        watch.installed(2)
+        assert due(watch, 1_000) is None
+
+    def test_the_job_of_an_event_has_the_same_id_on_every_machine(self) -> None:
+        assert Ask(drift("e1"), 1).job_id == "job-5b551a1735a983f7"
