@@ -42,7 +42,13 @@ class Workspace:
 
     @cached_property
     def registry(self) -> Registry:
-        return open_registry(self.spec.registry, self.spec.stream, self.folder)
+        return open_registry(self.registry_root, self.spec.stream)
+
+    @property
+    def registry_root(self) -> str:
+        """Where the registry lies, in a form that other processes understand: an absolute path, or a URL."""
+        root = self.spec.registry
+        return root if "://" in root else str((self.folder / root).resolve())
 
     def endpoint(self, instance: str) -> Endpoint:
         """Where this stream's Kafka is.

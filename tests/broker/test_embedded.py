@@ -54,9 +54,7 @@ def owner(code: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     # A shell starts background jobs with SIGINT ignored, and that is inherited; a terminal does not.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + code
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
         assert process.stdout is not None
         try:
             yield process, int(process.stdout.readline())
@@ -64,9 +62,7 @@ def owner(code: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
             process.kill()
 
 
-START = (
-    "from driftline.broker.embedded import EmbeddedBroker; import time\nbroker = EmbeddedBroker().start()\n"
-)
+START = "from driftline.broker.embedded import EmbeddedBroker; import time\nbroker = EmbeddedBroker().start()\n"
 
 
 @pytest.mark.usefixtures("installed")
@@ -203,9 +199,7 @@ class TestGuard:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (7, "0 ['--', 'a b']\n")
         # SIGPIPE is Python's to ignore, not the command's to inherit: `yes` ends by it.
-        piped = subprocess.run(
-            guarded(["sh", "-c", "(yes; echo $? >&2) | head -1"]), capture_output=True, check=False
-        )
+        piped = subprocess.run(guarded(["sh", "-c", "(yes; echo $? >&2) | head -1"]), capture_output=True, check=False)
         assert piped.stderr.strip() == b"141"
 
     @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the command runs until the first look")
@@ -236,8 +230,7 @@ class TestGuard:
     def test_without_the_kernels_help(self, tmp_path: Path) -> None:
         """The way taken on macOS works here too: the guard stays, forwards, and watches its parent."""
         watch = (
-            "import os, sys; from driftline.broker import guard\n"
-            "sys.exit(guard._watch(os.getppid(), 15, sys.argv[1:]))"
+            "import os, sys; from driftline.broker import guard\nsys.exit(guard._watch(os.getppid(), 15, sys.argv[1:]))"
         )
         sleeper = ["sh", "-c", "echo $$; exec sleep 60"]
         command = [sys.executable, "-c", watch, *sleeper]

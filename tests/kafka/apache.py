@@ -101,7 +101,7 @@ class ApacheKafka:
             for i in started:
                 self._spawn(i)
             if not wait:
-                return
+                return None
             try:
                 return self._wait({*started, *filter(self.alive, range(self.nodes))})
             except KafkaStartError as error:

@@ -1,0 +1,56 @@
+# driftline: what there is to do here. A bare `make` shows this menu.
+#
+# Everything is installed into .venv of this checkout, from the versions in constraints.txt.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest Python that TensorFlow has a release for.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys, venv; raise SystemExit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 \
+	&& { echo "$$p"; break; }; done)
+
+.DEFAULT_GOAL := menu
+.PHONY: menu demo test lint types test-fast schemas constraints clean
+
+menu:  ## Show this menu
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.demo  ## Watch the whole loop on real data (installs what it needs; then under three minutes)
+	$(BIN)/driftline demo $(ARGS)
+
+test: $(VENV)/.dev lint types  ## Run every check and test (installs what it needs)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.dev  ## Only the tests that start no broker and train no model
+	$(BIN)/python -m pytest tests --ignore=tests/kafka --ignore=tests/e2e --ignore=tests/training --ignore=tests/broker $(ARGS)
+
+lint: $(VENV)/.dev  ## Style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## Types
+	$(BIN)/mypy
+
+schemas: $(VENV)/.dev  ## Write docs/schemas anew from the records
+	$(BIN)/python -m driftline.records.schemas docs/schemas
+
+constraints: $(VENV)/.dev  ## Resolve constraints.txt anew, to the newest versions pyproject.toml allows
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--no-header --no-annotate --quiet --upgrade --output-file constraints.txt
+
+clean:  ## Remove what was installed and made here
+	rm -rf $(VENV) build driftline-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "driftline needs Python 3.11, 3.12 or 3.13 with the venv module (PYTHON=/path/to/python3 names one)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV): about 1.5 GB, most of it TensorFlow; a few minutes the first time"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,56 @@
+"""The command line: what commands there are, and how an error is told."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from driftline import __version__
+from driftline.cli import demo, doctor, init, models, produce, run, spec, status, train, up
+from driftline.errors import DriftlineError
+
+app = typer.Typer(
+    name="driftline",
+    help="Keeps a classifier right while the world changes under it.\n\n"
+    "Start with [bold]driftline demo[/bold]; then, for your own data: [bold]driftline init DATA.csv[/bold], "
+    "[bold]driftline train DATA.csv[/bold], [bold]driftline up[/bold], [bold]driftline produce replay DATA.csv[/bold].",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (demo, init, train, up, status, doctor, spec):
+    module.register(app)
+app.add_typer(run.app, name="run")
+app.add_typer(produce.app, name="produce")
+app.add_typer(models.app, name="models")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"driftline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command; an expected error is one message on stderr and an exit code, never a traceback."""
+    try:
+        app()
+    except DriftlineError as error:
+        print(f"driftline: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has gone; there is no one left to tell.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,70 @@
+"""`driftline run SERVICE`: one service in the foreground, as a container or a unit file would start it."""
+
+from typing import Annotated
+
+import typer
+
+from driftline.cli.options import DEFAULT_SPEC, SpecOption, open_workspace
+
+app = typer.Typer(help="Run one service in the foreground (what `up` does for all of them).", no_args_is_help=True)
+
+Instance = Annotated[
+    str | None,
+    typer.Option(
+        help="This process's name: keep it the same over restarts, and different for each process of a service. "
+        "It names the transactions, so that a successor can end what a dead process left open."
+    ),
+]
+Host = Annotated[str, typer.Option("--metrics-host", help="Address of /metrics, /healthz and /readyz.")]
+Port = Annotated[int, typer.Option("--metrics-port", min=0, max=65535, help="Its port; 0 takes a free one.")]
+
+
+@app.command()
+def consumer(
+    spec: SpecOption = DEFAULT_SPEC, instance: Instance = None, host: Host = "127.0.0.1", port: Port = 0
+) -> None:
+    """Answer feature records: NAME.features in, NAME.predictions and NAME.dead-letters out."""
+    from consumers.service import build
+    from driftline.service.runtime import run_service
+
+    run_service(open_workspace(spec), instance or "consumer-0", build, host=host, port=port)
+
+
+@app.command()
+def monitor(
+    spec: SpecOption = DEFAULT_SPEC, instance: Instance = None, host: Host = "127.0.0.1", port: Port = 0
+) -> None:
+    """Watch for drift: predictions, labels and features in, NAME.drift-events and NAME.retraining-jobs out."""
+    from driftline.service.runtime import run_service
+    from monitoring.service import build
+
+    run_service(open_workspace(spec), instance or "monitor-0", build, host=host, port=port)
+
+
+@app.command()
+def trainer(
+    spec: SpecOption = DEFAULT_SPEC, instance: Instance = None, host: Host = "127.0.0.1", port: Port = 0
+) -> None:
+    """Train on request: NAME.retraining-jobs in, a proven model in the registry and NAME.model-events out."""
+    from driftline.service.runtime import run_service
+    from training.service import build
+
+    run_service(open_workspace(spec), instance or "trainer-0", build, host=host, port=port)
+
+
+@app.command()
+def broker(
+    spec: SpecOption = DEFAULT_SPEC,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+) -> None:
+    """Run the embedded development broker alone (in memory: it forgets everything when it stops)."""
+    import time
+
+    from driftline.broker.session import embedded_session
+    from driftline.service.runtime import StopSignals
+
+    stopping = StopSignals()
+    with embedded_session(open_workspace(spec), port=port or None) as bootstrap:
+        typer.echo(f"embedded broker at {bootstrap} (Ctrl-C stops it)")
+        while not stopping():
+            time.sleep(0.2)

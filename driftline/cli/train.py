@@ -1,0 +1,85 @@
+"""`driftline train DATA`: a model from a data file, proven and put into the registry."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from driftline.cli.options import DEFAULT_SPEC, ReportOption, SpecOption, open_workspace, write_report
+
+
+def register(app: typer.Typer) -> None:
+    app.command("train")(train)
+
+
+def train(
+    data: Annotated[
+        Path, typer.Argument(help="A CSV (also compressed) or Parquet file with labels, oldest row first.")
+    ],
+    spec: SpecOption = DEFAULT_SPEC,
+    start_row: Annotated[int, typer.Option(min=0, help="First row, counted from 0.")] = 0,
+    stop_row: Annotated[int | None, typer.Option(min=1, help="Row to stop before.")] = None,
+    report: ReportOption = None,
+) -> None:
+    """Train on a data file, prove the model on its newest rows, and put it into service if it is better."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from driftline.cli.models import announce
+    from driftline.tables import read_table
+    from training.initial import train_initial
+
+    started = time.monotonic()
+    workspace, console = open_workspace(spec), Console()
+    frame = read_table(data).iloc[start_row:stop_row]
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None, note="")
+
+        def show(stage: str, epoch: Any) -> None:
+            if epoch is None:
+                bar.update(task, description=stage, completed=0, total=None, note="")
+            else:
+                bar.update(task, completed=epoch.epoch, total=epoch.epochs, note=f"loss {epoch.loss:.3f}")
+
+        outcome = train_initial(workspace.spec, frame, workspace.registry, source=data.name, progress=show)
+    verdict, manifest, event = outcome.verdict, outcome.manifest, outcome.event
+    announced = event is not None and announce(workspace, event)
+    candidate = verdict.candidate
+    name = f"version [bold]{manifest.version}[/]" if manifest else "candidate"
+    console.print(
+        f"{name}: accuracy {candidate.accuracy:.3f} on the newest {candidate.rows:,} rows of {outcome.rows:,}; "
+        + ("[green]promoted[/]" if manifest else "[yellow]refused: the model in service stays[/]")
+    )
+    if any((outcome.dropped.unlabelled, outcome.dropped.rejected, outcome.dropped.repeated)):
+        console.print(f"  · left out: {outcome.dropped}")
+    for reason in verdict.reasons:
+        console.print(f"  · {reason}", soft_wrap=True)
+    if event is not None and not announced:
+        console.print("  · services will find it in the registry when they start: [bold]driftline up[/]")
+    result: dict[str, Any] = {
+        "task": workspace.spec.task,
+        "version": manifest.version if manifest else None,
+        "promoted": manifest is not None,
+        "rows": outcome.rows,
+        "seconds": round(time.monotonic() - started, 2),
+        "stages": outcome.seconds,
+        "peak_mib": _peak_mib(),
+        "metrics": candidate.model_dump(),
+        "champion": verdict.champion.model_dump() if verdict.champion else None,
+        "runtime": manifest.runtime if manifest else None,
+    }
+    write_report(report, result)
+
+
+def _peak_mib() -> float | None:
+    """This process's largest resident memory, MiB; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
