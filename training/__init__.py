@@ -1,0 +1,1 @@
+"""A retraining job in, a proven model out. Only `training.runtime` and what imports it load TensorFlow."""

@@ -1,0 +1,35 @@
+"""Versions from the registry, loaded to be measured against."""
+
+from collections.abc import Iterable
+
+from driftline.model.scorer import Scorer, open_scorer
+from driftline.registry.registry import Registry, RegistryError
+from driftline.spec.stream import StreamSpec
+from training.recall import Archived
+
+
+def load_version(registry: Registry, version: int) -> Scorer:
+    """The version, ready to score. Raises RegistryError."""
+    manifest = registry.manifest(version)
+    with registry.local_copy(version) as folder:
+        return open_scorer(manifest, folder)
+
+
+def fits(spec: StreamSpec, registry: Registry, version: int) -> bool:
+    """Whether the version was made for this task, these classes and these features."""
+    return registry.manifest(version).model_hash == spec.model_hash
+
+
+def load_archived(spec: StreamSpec, registry: Registry, versions: Iterable[int]) -> list[Archived]:
+    """Those of `versions` that can answer this stream's records; one that cannot be read is passed over, since a
+    damaged archive is no reason to leave a drift unanswered."""
+    found = []
+    for version in versions:
+        try:
+            manifest = registry.manifest(version)
+            if manifest.model_hash == spec.model_hash:
+                accuracy = manifest.verdict.candidate.accuracy
+                found.append(Archived(version, load_version(registry, version), accuracy))
+        except (RegistryError, OSError, ValueError, RuntimeError):
+            continue
+    return found

@@ -1,0 +1,81 @@
+"""Measuring answers: a model on a held-out slice, and two models on the same one."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
+
+from driftline.model.answers import Decision
+from driftline.registry.manifest import Evaluation
+from driftline.spec.stream import StreamSpec
+from training.data import Codes
+
+
+def evaluate(spec: StreamSpec, probabilities: NDArray[np.float32], labels: Codes) -> Evaluation:
+    """Metrics of `probabilities` float32 [n, K] against true `labels` (in the form of `Decision.codes`).
+
+    Accuracy of a multilabel stream is subset accuracy (every class of a row right); its balanced accuracy is the
+    mean over the classes that occur both ways, and its log loss the mean over classes. Balanced accuracy and macro
+    F1 average over the classes that occur in the slice.
+    """
+    codes = Decision(spec).codes(probabilities)
+    right = correct(codes, labels)
+    bounded = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
+    with warnings.catch_warnings():
+        # An answer that never was the truth on a short slice is no news.
+        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+        if labels.ndim == 2:
+            both = [k for k in range(labels.shape[1]) if 0 < labels[:, k].sum() < len(labels)]
+            balanced = [balanced_accuracy_score(labels[:, k], codes[:, k]) for k in both]
+            balanced_accuracy = float(np.mean(balanced)) if balanced else None
+            loss = -np.where(labels, np.log(bounded), np.log(1 - bounded)).mean()
+        else:
+            balanced_accuracy = float(balanced_accuracy_score(labels, codes))
+            bounded /= bounded.sum(axis=1, keepdims=True)
+            loss = log_loss(labels, bounded, labels=np.arange(probabilities.shape[1]))
+    return Evaluation(
+        rows=len(labels),
+        accuracy=float(right.mean()),
+        balanced_accuracy=balanced_accuracy,
+        macro_f1=float(f1_score(labels, codes, average="macro", zero_division=0)),
+        log_loss=float(loss),
+    )
+
+
+def correct(codes: Codes, labels: Codes) -> NDArray[np.bool_]:
+    """True [n] where the whole answer is right."""
+    same: NDArray[np.bool_] = np.equal(codes, labels).reshape(len(labels), -1)
+    right: NDArray[np.bool_] = np.logical_and.reduce(same, axis=1)
+    return right
+
+
+def majority_accuracy(labels: Codes) -> float:
+    """Accuracy of always giving the answer that is most frequent in `labels`."""
+    counts = np.unique(labels, axis=0, return_counts=True)[1]
+    return float(counts.max() / len(labels))
+
+
+def mcnemar(candidate: NDArray[np.bool_], champion: NDArray[np.bool_]) -> float:
+    """One-sided exact McNemar test that `candidate` is right more often than `champion` on the same rows.
+
+    Parameters
+    ----------
+    candidate, champion : bool [n], where each is right.
+
+    Returns
+    -------
+    The p-value: the chance of at least so many of the rows on which just one of the two is right going to the
+    candidate, were both equally good; 1 if there is no such row.
+
+    Notes
+    -----
+    McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+    Psychometrika 12 (1947) 153-157, with the exact binomial distribution instead of the chi-squared one, since a
+    held-out slice often has few discordant rows.
+    """
+    wins, losses = int((candidate & ~champion).sum()), int((champion & ~candidate).sum())
+    if wins + losses == 0:
+        return 1.0
+    return float(binomtest(wins, wins + losses, 0.5, alternative="greater").pvalue)

@@ -1,0 +1,76 @@
+"""Answering a drift without training: the world may have gone back to what an older version knows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.model.answers import Decision
+from driftline.model.scorer import Scorer
+from driftline.registry.manifest import Evaluation
+from driftline.spec.stream import StreamSpec
+from training.data import Dataset
+from training.evaluate import correct, evaluate, mcnemar
+
+# Accuracy an archived version must gain over the model in service: less would be a reason to train, not to go back.
+MINIMUM_GAIN = 0.05
+# How far below its own held-out accuracy, when it was made, it may score on the window. A version that is merely less
+# wrong than a broken champion does not know this world either, and recalling it would keep a good model from being
+# trained. Half of this is within the noise of 100 rows.
+MAXIMUM_LOSS = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A version of the registry that is not in service, ready to score."""
+
+    version: int
+    scorer: Scorer
+    accuracy: float
+    """Of its candidate on the slice held out when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """An archived version that fits the window, beside the model in service."""
+
+    version: int
+    evaluation: Evaluation
+    champion: Evaluation
+    p_value: float
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return (
+            f"version {self.version} scores {self.evaluation.accuracy:.3f} on the window's {self.evaluation.rows} "
+            f"rows, against {self.champion.accuracy:.3f} of the model in service",
+            f"paired test: p = {self.p_value:.2g}; recalled without training",
+        )
+
+
+def best_archived(spec: StreamSpec, dataset: Dataset, champion: Scorer, archived: Sequence[Archived]) -> Recall | None:
+    """The archived version that fits all rows of `dataset` best, if it is significantly better than the champion.
+
+    The rows are new to every version, so all of them count. The p-value is multiplied by the number of versions
+    tried (Bonferroni): the best of twenty looks good by chance.
+    """
+    decision = Decision(spec)
+
+    def answered(scorer: Scorer) -> tuple[Evaluation, NDArray[np.bool_]]:
+        probabilities = scorer.score(dataset.columns)
+        return evaluate(spec, probabilities, dataset.labels), correct(decision.codes(probabilities), dataset.labels)
+
+    in_service, champion_right = answered(champion)
+    best: Recall | None = None
+    for candidate in archived:
+        evaluation, right = answered(candidate.scorer)
+        p_value = min(1.0, mcnemar(right, champion_right) * len(archived))
+        fits = (
+            evaluation.accuracy - in_service.accuracy > MINIMUM_GAIN
+            and evaluation.accuracy >= candidate.accuracy - MAXIMUM_LOSS
+            and p_value < spec.rollout.significance
+        )
+        if fits and (best is None or evaluation.accuracy > best.evaluation.accuracy):
+            best = Recall(candidate.version, evaluation, in_service, p_value)
+    return best

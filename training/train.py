@@ -1,0 +1,161 @@
+"""From labelled rows to a verdict, and to a version if the verdict is good: the one way every model is made."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from driftline.errors import UsageError
+from driftline.model.answers import Decision
+from driftline.model.scorer import Scorer
+from driftline.registry.manifest import Manifest, TrainingData, Verdict
+from driftline.spec.stream import StreamSpec
+from training.data import Dataset
+from training.evaluate import correct, evaluate, majority_accuracy, mcnemar
+from training.export import export, reference
+from training.fit import Epoch, fit, refit
+from training.gate import Gate, judge
+from training.origin import Origin
+from training.recall import Archived, Recall, best_archived
+from training.runtime import keras, tf
+
+Progress = Callable[[str, Epoch | None], None]
+"""Told of each stage as it begins (recall, fit, evaluate, refit, export) and of each epoch in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training came to.
+
+    Attributes
+    ----------
+    manifest : of the version whose files were written, `version` 1 (the registry gives it its number); None if the
+        gate refused it. A refused candidate leaves no files: TensorFlow Serving takes the highest number it finds.
+    seconds : by stage.
+    """
+
+    verdict: Verdict
+    manifest: Manifest | None
+    seconds: dict[str, float]
+
+
+def train(
+    spec: StreamSpec,
+    dataset: Dataset,
+    origin: Origin,
+    out: Path,
+    *,
+    champion: Scorer | None = None,
+    archived: Sequence[Archived] = (),
+    progress: Progress = lambda stage, epoch: None,
+    gate: Gate = judge,
+) -> Trained | Recall:
+    """Answer a job: recall an archived version, or train a candidate, prove it, and write it into `out`.
+
+    Parameters
+    ----------
+    champion : the model in service, None if there is none.
+    archived : versions that may be recalled instead (`rollout.recall`).
+    out : folder for the version's files; made if the candidate is promoted.
+
+    Raises
+    ------
+    UsageError : no training row, or none to hold out.
+    """
+    clock = _Stages(progress)
+    if champion is not None and archived and spec.rollout.recall:
+        with clock.stage("recall"):
+            recalled = best_archived(spec, dataset, champion, archived)
+        if recalled is not None:
+            return recalled
+    older, held_out = dataset.split_newest(spec.training.holdout)
+    _require_two_answers(spec, older)
+    with clock.stage("fit"):
+        fitted = fit(spec, older, clock.epoch)
+    with clock.stage("evaluate"):
+        probabilities = fitted.score(held_out.columns)
+        candidate = evaluate(spec, probabilities, held_out.labels)
+        in_service, p_value = None, None
+        if champion is not None:
+            theirs = champion.score(held_out.columns)
+            in_service = evaluate(spec, theirs, held_out.labels)
+            right = [correct(Decision(spec).codes(p), held_out.labels) for p in (probabilities, theirs)]
+            p_value = mcnemar(right[0], right[1])
+        majority = majority_accuracy(held_out.labels)
+        verdict = gate(spec.rollout, candidate, in_service, p_value, majority=majority)
+    if not verdict.promoted:
+        return Trained(verdict, None, clock.seconds)
+    if spec.training.refit:
+        with clock.stage("refit"):
+            fitted = refit(spec, dataset, fitted.epochs, clock.epoch)
+    with clock.stage("export"):
+        exported = export(spec, fitted.network, dataset.columns, out)
+        document = reference(spec, dataset.columns, probabilities, candidate).model_dump_json()
+        (out / "reference.json").write_text(document, encoding="utf-8")
+    if exported.reason:
+        verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, f"served by TensorFlow: {exported.reason}")})
+    manifest = Manifest(
+        stream=spec.stream,
+        version=1,
+        created_at=origin.created_at,
+        model_hash=spec.model_hash,
+        task=spec.task,
+        classes=spec.classes,
+        runtime=exported.runtime,
+        look_ups=fitted.network.preprocessing.look_ups,
+        parity=exported.parity,
+        data=TrainingData(
+            source=origin.source,
+            rows=len(dataset),
+            first_record_id=dataset.record_ids[0],
+            last_record_id=dataset.record_ids[-1],
+            window=origin.window,
+            refitted=spec.training.refit,
+        ),
+        verdict=verdict,
+        job_id=origin.job_id,
+        drift_event_id=origin.drift_event_id,
+        replaced_version=origin.replaces,
+        seconds=clock.seconds,
+        libraries={
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+        seed=spec.training.seed,
+    )
+    return Trained(verdict, manifest, clock.seconds)
+
+
+def _require_two_answers(spec: StreamSpec, rows: Dataset) -> None:
+    if len(np.unique(rows.labels, axis=0)) < 2:
+        only = "" if rows.labels.ndim == 2 else f" ({spec.classes[int(rows.labels[0])]})"
+        raise UsageError(
+            f"all {len(rows)} training rows carry the same label{only}; there is nothing to tell apart. "
+            "Take a longer window, or a file that is not sorted by label"
+        )
+
+
+class _Stages:
+    """Seconds by stage, and the progress report."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+        self._name = ""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self._name = name
+        self._progress(name, None)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 3)
+
+    def epoch(self, epoch: Epoch) -> None:
+        self._progress(self._name, epoch)
