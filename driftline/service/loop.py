@@ -103,7 +103,9 @@ class ServiceLoop:
         try:
             batches = self._gather.next()
             polled = self._clock.monotonic()
-            if batches:
+            if batches and self._paused:
+                self._put_back(batches)
+            elif batches:
                 for batch in batches:
                     self._offsets[(batch.topic, batch.partition)] = batch.next_offset
                 step = self._core.process(batches, self._clock.now_ms())
@@ -115,6 +117,12 @@ class ServiceLoop:
                 self._metrics.lag(self._reader.lag())
         except (Fenced, KafkaFault) as error:
             self._abort(error)
+
+    def _put_back(self, batches: Sequence[Batch]) -> None:
+        """Records that came although nothing was asked for: partitions are assigned inside a poll, and it fetches from
+        them at once. They are read again when the service opens."""
+        self._reader.pause()
+        self._reader.seek({(b.topic, b.partition): b.offsets[0] for b in reversed(batches)})
 
     def _finish(self, step: Step) -> None:
         self._busy = step.busy

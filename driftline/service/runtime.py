@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,15 +77,43 @@ def run_service(
     server = HealthServer(health, prometheus, host, port)
     workspace.write_note(f"service-{instance}", {"pid": os.getpid(), "url": f"http://{host}:{server.port}"})
     log.info("started", stream=spec.stream, bootstrap=endpoint.bootstrap, health=f"http://{host}:{server.port}/readyz")
+    watchdog = Watchdog(health)
     try:
         service.start()
         ServiceLoop(service.core, client, service.settings, clock, LoopMetrics(prometheus), service.hooks).run(stopping)
     finally:
+        watchdog.close()
         service.close()
         server.close()
         client.close()
         workspace.remove_note(f"service-{instance}")
         log.info("stopped")
+
+
+class Watchdog:
+    """Ends the process when the loop is stuck, so that whoever supervises it starts it afresh.
+
+    A client library that waits for ever (kafka-python's commit has no time-out) cannot be interrupted from within.
+    Ending is safe at any moment: what was not committed is read again, and an open transaction is aborted by the
+    successor of the same name.
+    """
+
+    EXIT_CODE = 70
+
+    def __init__(self, health: Health, every: float = 5.0) -> None:
+        self._health, self._every = health, every
+        self._stop = threading.Event()
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def close(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every):
+            good, message = self._health.healthz()
+            if not good:
+                structlog.get_logger().critical("the loop is stuck; ending so that it can be restarted", detail=message)
+                os._exit(self.EXIT_CODE)
 
 
 class StopSignals:

@@ -70,7 +70,7 @@ class ScriptedReader:
         if gone:
             self._rebalance.revoked(gone)
         if new:
-            self.position = client.committed
+            self.position, self.paused = client.committed, False  # as in Kafka: new partitions are not paused
             self._rebalance.assigned(new)
         values = client.log[self.position : self.position + max_records] if owned and not self.paused else []
         if not values:
@@ -88,6 +88,9 @@ class ScriptedReader:
 
     def resume(self, partitions: object = None) -> None:
         self.paused = False
+
+    def seek(self, offsets: Offsets) -> None:
+        self.position = offsets[("t", 0)]
 
     def rewind(self) -> None:
         self.position = self._client.committed
