@@ -10,6 +10,11 @@ from monitoring.metrics import MonitorMetrics
 
 # Records taken at once: large enough that decoding by columns pays, small enough that an alarm is not held up by it.
 BATCH = 2_000
+# Longest the first of them waits for company, seconds. Nobody waits for the monitor as they wait for an answer, and
+# every round is a transaction: at 0.005 s, as in serving, a slow stream would cost a quarter of a core.
+WAIT = 0.1
+# Metrics are scraped every few seconds; making them for each round would cost more than the round.
+METRICS_EVERY = 0.5
 
 
 def build(context: ServiceContext) -> Service:
@@ -27,13 +32,18 @@ def build(context: ServiceContext) -> Service:
 
     follower = ModelFollower(spec, context.client, registry, load)
 
+    shown = float("-inf")
+
     def between() -> None:
+        nonlocal shown
         if (newest := follower.take()) is not None:
             champion, reference = newest
             core.install(champion.version, reference)
         for event in follower.events():
             core.observe(event)
-        metrics.update(core.state())
+        if (now := context.clock.monotonic()) - shown >= METRICS_EVERY:
+            shown = now
+            metrics.update(core.state())
 
     return Service(
         core=core,
@@ -41,7 +51,7 @@ def build(context: ServiceContext) -> Service:
             group=f"{spec.stream}.monitors",
             topics=[spec.topics.features, spec.topics.predictions, spec.topics.labels],
             batch_size=BATCH,
-            max_wait=spec.serving.max_wait_ms / 1000,
+            max_wait=WAIT,
             exclusive=True,
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),

@@ -40,7 +40,9 @@ def judge(
     -----
     With no model in service the candidate is promoted whatever it scores: a stream without a model answers nothing,
     not even badly, and without answers there is no error rate to retrain on. If it does not beat the most frequent
-    answer, the reasons say so.
+    answer, the reasons say so. A later candidate must beat it: one that is merely less wrong than a broken champion
+    would lower what the monitor takes for normal, and no drift would be seen from there. Refused, its drift stays
+    open, and the monitor asks again with a longer window.
     """
     accuracy = f"accuracy {candidate.accuracy:.3f} on the newest {candidate.rows} rows"
     reasons: list[str] = []
@@ -62,8 +64,13 @@ def judge(
     reasons.append(
         f"paired test: p = {shown}, {'within' if sure else 'above'} rollout.significance {rollout.significance:g}"
     )
-    if majority is not None and candidate.accuracy <= majority:
-        reasons.append(f"warning: always giving the most frequent answer would score {majority:.3f}")
+    knows = majority is None or candidate.accuracy > majority
+    if not knows:
+        reasons.append(f"always giving the most frequent answer would score {majority:.3f}: it has learnt nothing yet")
     return Verdict(
-        promoted=enough and sure, reasons=tuple(reasons), candidate=candidate, champion=champion, p_value=p_value
+        promoted=enough and sure and knows,
+        reasons=tuple(reasons),
+        candidate=candidate,
+        champion=champion,
+        p_value=p_value,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from driftline.cli.options import DEFAULT_SPEC, ReportOption, SpecOption, open_workspace, write_report
+from driftline.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -28,11 +29,16 @@ def train(
 
     from driftline.cli.models import announce
     from driftline.tables import read_table
-    from training.initial import train_initial
 
     started = time.monotonic()
     workspace, console = open_workspace(spec), Console()
-    frame = read_table(data).iloc[start_row:stop_row]
+    frame = read_table(data)
+    if start_row >= len(frame):
+        raise UsageError(f"--start-row: read {start_row}; {data} has {len(frame):,} rows, counted from 0")
+    frame = frame.iloc[start_row:stop_row]
+    # Only now: it imports TensorFlow, and nobody should wait seconds to be told of a misspelt file name.
+    from training.initial import train_initial
+
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None, note="")

@@ -20,8 +20,8 @@ class DemoSettings:
 
     Attributes
     ----------
-    rate : records a second. 38 replays the stream in about two minutes; the loop works at any rate, but a faster
-        replay passes more records while a training takes its few seconds.
+    rate : records a second. 34 replays the stream in a little over two minutes; the loop works at any rate, but a
+        faster replay passes more records while a training takes its few seconds.
     """
 
     folder: Path

@@ -3,7 +3,7 @@
 Every field has a default that works; every description is what `driftline spec` and the docs show.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
@@ -122,7 +122,9 @@ class NetworkSpec(Strict):
     point of accuracy on such, at 1.3 µs a record in LiteRT.
     """
 
-    hidden: tuple[int, ...] = Field(default=(256, 128), description="Width of each dense layer.")
+    hidden: tuple[Annotated[int, Field(ge=1, le=16_384)], ...] = Field(
+        default=(256, 128), description="Width of each dense layer, 1 to 16,384."
+    )
     dropout: float = Field(default=0.5, ge=0, lt=1, description="Share of each layer's outputs dropped in training.")
     activation: Literal["relu", "gelu", "tanh", "selu"] = "relu"
 

@@ -37,6 +37,7 @@ class Overview:
         self._news: deque[str] = deque(maxlen=12)
         self._counts = {"drift_events": 0, "retraining_jobs": 0, "promotions": 0}
         self._looks: list[Look] = []
+        self._told: set[tuple[str, int]] = set()
         self._before: tuple[float, float] = (time.monotonic(), 0.0)
         self._rate = 0.0
 
@@ -78,9 +79,14 @@ class Overview:
             except KafkaFault as error:
                 news.append(str(error))
                 time.sleep(left)
-        ready_before = {one.instance for one in self._looks if one.ready}
         self._look()
-        news += [f"{one.instance} is ready" for one in self._looks if one.ready and one.instance not in ready_before]
+        # Once for each start of a process: a trainer that warms its next child is no news.
+        for one in self._looks:
+            child = self._supervisor.children.get(one.instance)
+            start = (one.instance, child.restarts if child else 0)
+            if one.ready and start not in self._told:
+                self._told.add(start)
+                news.append(f"{one.instance} is ready")
         self._news.extend(f"{datetime.now():%H:%M:%S}  {line}" for line in news)
         return news
 
@@ -92,7 +98,7 @@ class Overview:
                 self._counts["drift_events"] += 1
             elif isinstance(record, RetrainingJob):
                 self._counts["retraining_jobs"] += 1
-            elif record.kind.changes_champion:
+            elif record.kind.changes_champion and record.job_id:
                 self._counts["promotions"] += 1
             lines.append(tell(record))
         return lines

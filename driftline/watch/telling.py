@@ -18,7 +18,7 @@ def tell(record: DriftEvent | RetrainingJob | ModelEvent) -> str:
     verb = {
         ModelEventKind.PROMOTED: "promoted",
         ModelEventKind.RECALLED: "recalled from the archive",
-        ModelEventKind.ROLLED_BACK: "rolled back to",
+        ModelEventKind.ROLLED_BACK: "put back into service",
         ModelEventKind.REFUSED: "refused",
         ModelEventKind.FAILED: "training failed",
     }[record.kind]

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from driftline.kafka.connect import Endpoint, NoCluster
+from driftline.kafka.connect import Endpoint
 from driftline.kafka.interface import NO_REBALANCE, KafkaFault, Offsets, Reader, Rebalance, Tail, TopicRequest, Writer
+from driftline.kafka.kafka_python.connecting import open_admin
 from driftline.kafka.kafka_python.reader import GroupReader
 from driftline.kafka.kafka_python.tail import TopicTail
 from driftline.kafka.kafka_python.writer import PlainWriter, TransactionalWriter
@@ -93,13 +93,7 @@ class KafkaPythonClient:
         """Nothing is held between calls."""
 
     def _admin(self) -> Any:
-        try:
-            return KafkaAdminClient(**self._common, bootstrap_timeout_ms=10_000)
-        except (KafkaError, OSError) as error:
-            raise NoCluster(
-                f"no Kafka broker answers at {self._endpoint.bootstrap} ({error}); "
-                "start one, or set kafka.bootstrap (DRIFTLINE_KAFKA__BOOTSTRAP)"
-            ) from error
+        return open_admin(**self._common)
 
     @staticmethod
     def _create(admin: Any, plans: Sequence[TopicRequest]) -> None:

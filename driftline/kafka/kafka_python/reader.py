@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka import ConsumerRebalanceListener
 from kafka import TopicPartition as KafkaTopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import (
@@ -18,6 +18,7 @@ from kafka.structs import OffsetAndMetadata
 
 from driftline.kafka.interface import Batch, Fenced, KafkaFault, Offsets, Rebalance, TopicPartition
 from driftline.kafka.kafka_python.batches import to_batches
+from driftline.kafka.kafka_python.connecting import open_consumer
 from driftline.kafka.kafka_python.exclusive import ExclusiveAssignor
 from driftline.spec.sections import KafkaSpec
 
@@ -65,7 +66,7 @@ class GroupReader:
         self._rebalance = rebalance
         self._listener = _Listener()
         self._owned: frozenset[TopicPartition] = frozenset()
-        self.consumer = KafkaConsumer(
+        self.consumer = open_consumer(
             **common,
             metrics_enabled=False,  # our own metrics say what the client's would, at no cost per record
             group_id=group,

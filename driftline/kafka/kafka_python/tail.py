@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kafka import KafkaConsumer
 from kafka import TopicPartition as KafkaTopicPartition
 from kafka.errors import KafkaError
 
 from driftline.kafka.interface import Batch, KafkaFault, Offsets, TopicPartition
 from driftline.kafka.kafka_python.batches import to_batches
+from driftline.kafka.kafka_python.connecting import open_consumer
 
 
 class TopicTail:
@@ -22,7 +22,7 @@ class TopicTail:
         from_end: bool,
         committed_only: bool,
     ) -> None:
-        self._consumer = KafkaConsumer(
+        self._consumer = open_consumer(
             **common,
             metrics_enabled=False,
             group_id=None,

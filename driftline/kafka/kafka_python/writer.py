@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from kafka import KafkaProducer
 from kafka.errors import (
     InvalidProducerEpochError,
     InvalidProducerIdMappingError,
@@ -11,6 +10,7 @@ from kafka.errors import (
 )
 
 from driftline.kafka.interface import Fenced, KafkaFault, Offsets, Outgoing, Reader
+from driftline.kafka.kafka_python.connecting import open_producer
 from driftline.kafka.kafka_python.reader import LOST_MEMBERSHIP, GroupReader, to_kafka_offsets
 
 # A transaction that its owner abandoned (kill -9, cut network) holds back every read_committed reader until it times
@@ -19,7 +19,7 @@ TRANSACTION_TIMEOUT_MS = 15_000
 
 
 def _producer(common: dict[str, Any], **settings: Any) -> Any:
-    return KafkaProducer(
+    return open_producer(
         **common,
         metrics_enabled=False,
         acks="all",
