@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from driftline.cells import require_columns
 from driftline.column_kinds import Verdict, judge_column, looks_like_device, looks_like_time
 from driftline.errors import UsageError
 from driftline.label_column import column_named, leakage, natural_order, several_labels, single_label
+from driftline.spec.explain import explain
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, TextFeature
 from driftline.spec.stream import StreamSpec
 
@@ -100,9 +102,12 @@ def infer_spec(
                 notes.append(f'leakage? column "{name}" {leak}; leave it out unless it is known before the label is')
     if not features:
         raise UsageError("no column is left to be a feature:\n" + "\n".join(f"  {note}" for note in notes))
-    spec = StreamSpec(
-        stream=stream, task=answers.task, label=answers.label, classes=answers.classes, features=tuple(features)
-    )
+    try:
+        spec = StreamSpec(
+            stream=stream, task=answers.task, label=answers.label, classes=answers.classes, features=tuple(features)
+        )
+    except ValidationError as error:
+        raise UsageError("\n".join(explain(error, {}))) from None
     return Inferred(spec, tuple(notes), device, time)
 
 

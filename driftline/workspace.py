@@ -35,10 +35,21 @@ class Workspace:
 
     @property
     def state(self) -> Path:
-        """`.driftline/`, made if need be."""
-        folder = self.folder / ".driftline"
-        folder.mkdir(exist_ok=True)
-        return folder
+        """`.driftline/`, made if need be.
+
+        Raises
+        ------
+        DriftlineError : it cannot be made.
+        """
+        try:
+            self._notes.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DriftlineError(f"{self._notes}: cannot be made: {error.strerror}") from None
+        return self._notes
+
+    @property
+    def _notes(self) -> Path:
+        return self.folder / ".driftline"
 
     @cached_property
     def registry(self) -> Registry:
@@ -59,8 +70,8 @@ class Workspace:
         """
         bootstrap = self.spec.kafka.bootstrap
         if bootstrap == "embedded":
-            note = self.read_note("broker")
-            if note is None or not process_alive(note["pid"]):
+            note = self.broker_note()
+            if note is None:
                 raise DriftlineError(
                     f"kafka.bootstrap is 'embedded' and no embedded broker is running for {self.path}; "
                     "start one with `driftline up`, or name a broker: DRIFTLINE_KAFKA__BOOTSTRAP=host:9092"
@@ -77,18 +88,23 @@ class Workspace:
 
     def read_note(self, name: str) -> dict[str, Any] | None:
         try:
-            note: dict[str, Any] = json.loads((self.state / f"{name}.json").read_text())
-        except (FileNotFoundError, ValueError):
+            note: dict[str, Any] = json.loads((self._notes / f"{name}.json").read_text())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return note
 
     def remove_note(self, name: str) -> None:
-        (self.state / f"{name}.json").unlink(missing_ok=True)
+        (self._notes / f"{name}.json").unlink(missing_ok=True)
+
+    def broker_note(self) -> dict[str, Any] | None:
+        """The embedded broker's note, if one is running."""
+        note = self.read_note("broker")
+        return note if note and process_alive(note["pid"]) else None
 
     def service_notes(self) -> dict[str, dict[str, Any]]:
         """Notes of the services that are running, by instance."""
         found = {}
-        for path in sorted(self.state.glob("service-*.json")):
+        for path in sorted(self._notes.glob("service-*.json")):
             note = self.read_note(path.stem)
             if note and process_alive(note["pid"]):
                 found[path.stem.removeprefix("service-")] = note

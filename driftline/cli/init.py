@@ -47,7 +47,7 @@ def init(
     )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(head + dump_spec(spec))
+        out.write_text(head + dump_spec(spec), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from None
     kinds = [

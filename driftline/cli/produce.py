@@ -102,10 +102,14 @@ def simulate(
 def _read_plan(path: Path) -> dict[str, Any]:
     import yaml
 
+    from driftline.spec.explain import explain_yaml
+
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"PLAN {path}: cannot be read: {error}") from None
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"PLAN {path}: cannot be read: {error.strerror}") from None
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"PLAN {path}: not valid YAML: {explain_yaml(error)}") from None
     if not isinstance(document, dict):
         raise UsageError(f"PLAN {path}: expected a mapping of fields, read {document!r:.60}")
     return document

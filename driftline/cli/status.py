@@ -20,7 +20,7 @@ def status(spec: SpecOption = DEFAULT_SPEC, report: ReportOption = None) -> None
     stream, console = workspace.spec.stream, Console()
     champion = workspace.registry.champion()
     looks = [look(name, note["url"]) for name, note in workspace.service_notes().items()]
-    broker = workspace.read_note("broker") if workspace.spec.kafka.bootstrap == "embedded" else None
+    broker = workspace.broker_note() if workspace.spec.kafka.bootstrap == "embedded" else None
     table = Table(box=None)
     for column in ("service", "state", "read", "written", "lag", "health"):
         table.add_column(column)

@@ -61,6 +61,8 @@ class LiteRTScorer:
             count = min(size, left)
             parts.append(self._run(size, {k: v[start : start + count] for k, v in inputs.items()}, count))
             start += count
+        if not parts:
+            return self._run(1, {k: np.zeros((1, *v.shape[1:]), v.dtype) for k, v in inputs.items()}, 1)[:0]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _run(self, size: int, inputs: dict[str, NDArray[Any]], count: int) -> NDArray[np.float32]:

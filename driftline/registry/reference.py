@@ -80,7 +80,8 @@ def describe_features(spec: StreamSpec, columns: Columns, bins: int = BINS) -> t
     made: dict[str, FeatureReference] = {}
     for i, feature in enumerate(spec.numeric):
         values = columns.numeric[:, i]
-        present = values[~np.isnan(values)]
+        # In float32 the squares of values beyond 1e19 overflow, and an infinite deviation has no JSON.
+        present = values[~np.isnan(values)].astype(np.float64)
         edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])) if len(present) else np.zeros(0)
         empty = NumericReference(
             name=feature.name, edges=tuple(float(e) for e in edges), counts=(0,) * (len(edges) + 1)
@@ -106,14 +107,14 @@ def describe_features(spec: StreamSpec, columns: Columns, bins: int = BINS) -> t
         )
     for i, text in enumerate(spec.text):
         lengths = word_counts(columns.text[:, i])
-        present = lengths[~np.isnan(lengths)]
-        edges = np.unique(np.quantile(present, np.linspace(0, 1, 9)[1:-1])) if len(present) else np.zeros(0)
-        index = np.searchsorted(edges, present, side="left")
+        found = lengths[~np.isnan(lengths)]
+        edges = np.unique(np.quantile(found, np.linspace(0, 1, 9)[1:-1])) if len(found) else np.zeros(0)
+        index = np.searchsorted(edges, found, side="left")
         made[text.name] = TextReference(
             name=text.name,
             edges=tuple(float(e) for e in edges),
             counts=tuple(int(c) for c in np.bincount(index, minlength=len(edges) + 1)),
-            missing=len(lengths) - len(present),
+            missing=len(lengths) - len(found),
         )
     return tuple(made[feature.name] for feature in spec.features)
 

@@ -14,16 +14,19 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
+from pydantic import ValidationError
 
 from driftline.errors import DriftlineError, UsageError
 from driftline.records.loop import ModelEvent, ModelEventKind
-from driftline.registry.manifest import Champion, Manifest
+from driftline.registry.manifest import Champion, Document, Manifest
 from driftline.registry.reference import Reference
+
+D = TypeVar("D", bound=Document)
 
 
 class RegistryError(DriftlineError):
@@ -67,16 +70,16 @@ class Registry:
 
     def manifest(self, version: int) -> Manifest:
         """Raises RegistryError if the version does not exist or its manifest cannot be read."""
-        return Manifest.model_validate_json(self._read(f"{version}/manifest.json"))
+        return self._document(Manifest, f"{version}/manifest.json")
 
     def reference(self, version: int) -> Reference:
         """The reference distribution of a version."""
-        return Reference.model_validate_json(self._read(f"{version}/reference.json"))
+        return self._document(Reference, f"{version}/reference.json")
 
     def champion(self) -> Champion | None:
         """The version in service, or None before the first."""
         try:
-            return Champion.model_validate_json(self._read("champion.json"))
+            return self._document(Champion, "champion.json")
         except RegistryError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return None
@@ -92,16 +95,24 @@ class Registry:
 
     @contextmanager
     def local_copy(self, version: int) -> Iterator[Path]:
-        """A folder with the version's files: the registry's own where it is local, else a download, removed after."""
+        """A folder with the version's files: the registry's own where it is local, else a download, removed after.
+
+        Raises RegistryError if the version does not exist or cannot be fetched.
+        """
+        if not self._fs.exists(f"{self._base}/{version}/manifest.json"):
+            raise RegistryError(f"registry {self.location}: version {version} does not exist")
         if self._local:
             yield Path(f"{self._base}/{version}")
             return
         folder = Path(tempfile.mkdtemp(prefix="driftline-model-"))
         try:
-            self._fs.get(f"{self._base}/{version}/", str(folder), recursive=True)
+            try:
+                self._fs.get(f"{self._base}/{version}/", str(folder), recursive=True)
+            except OSError as error:
+                raise RegistryError(
+                    f"registry {self.location}: version {version} cannot be fetched: {error}"
+                ) from error
             yield folder
-        except OSError as error:
-            raise RegistryError(f"registry {self.location}: version {version} cannot be fetched: {error}") from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -112,7 +123,7 @@ class Registry:
 
         Parameters
         ----------
-        folder : the files (saved_model.pb, variables, model.tflite, reference.json); moved, not copied, if it can be.
+        folder : the files (saved_model.pb, variables, model.tflite, reference.json); copied.
         manifest : its `version` is a wish; the version it got is in the manifest returned.
 
         Raises
@@ -137,6 +148,8 @@ class Registry:
             names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in self._fs.ls(self._base, detail=False)]
         except FileNotFoundError:
             return 1
+        except OSError as error:
+            raise RegistryError(f"registry {self.location}: cannot be listed: {error}") from error
         return max((int(name) for name in names if name.isdigit()), default=0) + 1
 
     def set_champion(
@@ -191,9 +204,14 @@ class Registry:
         safe = {champion.version, champion.previous_version} if champion else set()
         gone = [version for version in self.versions()[:-keep] if version not in safe]
         for version in gone:
-            # The manifest first: from then on it is no version, whatever happens to the rest.
-            self._fs.rm_file(f"{self._base}/{version}/manifest.json")
-            self._fs.rm(f"{self._base}/{version}", recursive=True)
+            try:
+                # The manifest first: from then on it is no version, whatever happens to the rest.
+                self._fs.rm_file(f"{self._base}/{version}/manifest.json")
+                self._fs.rm(f"{self._base}/{version}", recursive=True)
+            except OSError as error:
+                raise RegistryError(
+                    f"registry {self.location}: version {version} cannot be removed: {error}"
+                ) from error
         return gone
 
     def _place(self, folder: Path, manifest: Manifest) -> bool:
@@ -205,7 +223,7 @@ class Registry:
             staging = base / f".staging-{uuid.uuid4().hex}"
             try:
                 shutil.copytree(folder, staging)
-                (staging / "manifest.json").write_text(document)
+                (staging / "manifest.json").write_text(document, encoding="utf-8")
                 # rename onto an existing, non-empty folder fails: two trainers cannot take one number.
                 staging.rename(target)
             except OSError:
@@ -216,8 +234,13 @@ class Registry:
             return True
         if self._fs.exists(target):
             return False
-        self._fs.put(f"{folder}/", f"{target}/", recursive=True)
-        self._fs.pipe_file(f"{target}/manifest.json", document.encode())
+        try:
+            self._fs.put(f"{folder}/", f"{target}/", recursive=True)
+            self._fs.pipe_file(f"{target}/manifest.json", document.encode())
+        except OSError:
+            with suppress(OSError):
+                self._fs.rm(target, recursive=True)
+            raise
         return True
 
     def _replace(self, name: str, content: bytes) -> None:
@@ -233,6 +256,18 @@ class Registry:
                 self._fs.pipe_file(path, content)  # one object, put whole
         except OSError as error:
             raise RegistryError(f"registry {self.location}: {name} cannot be written: {error}") from error
+
+    def _document(self, kind: type[D], name: str) -> D:
+        try:
+            return kind.model_validate_json(self._read(name))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise RegistryError(
+                f"registry {self.location}: {name} is damaged, or of a version of driftline that this one cannot read: "
+                + (f"{place}: " if place else "")
+                + first["msg"]
+            ) from error
 
     def _read(self, name: str) -> Any:
         try:

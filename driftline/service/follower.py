@@ -2,7 +2,9 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Generic, TypeVar
 
 import structlog
@@ -21,6 +23,8 @@ T = TypeVar("T")
 # The event is the nudge and the registry the truth: should an event be lost (a development broker that forgot its
 # topics, a compaction gone wrong), the registry is looked at this often all the same.
 LOOK_EVERY = 5.0
+# One poll of the topic: how long a stop may have to wait for this thread.
+POLL = 0.5
 RETRY_AFTER = 5.0
 
 
@@ -58,7 +62,8 @@ class ModelFollower(Generic[T]):
 
     def close(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     def take(self) -> tuple[Champion, T] | None:
         """The newest champion loaded since the last call, if any; older ones that it overtook are dropped."""
@@ -76,22 +81,22 @@ class ModelFollower(Generic[T]):
 
     def _run(self) -> None:
         self._look()
-        tail = None
+        looked = time.monotonic()
         while not self._stop.is_set():
             try:
-                tail = tail or self._client.tail([self._spec.topics.model_events])
-                nudged = False
-                for batch in tail.poll(LOOK_EVERY if self._sequence else 0.5):
-                    for value in batch.values:
-                        nudged |= self._note(value)
-                # No model yet, a nudge, or simply time: the poll above has waited that long.
-                self._look()
+                with closing(self._client.tail([self._spec.topics.model_events])) as tail:
+                    while not self._stop.is_set():
+                        nudged = False
+                        for batch in tail.poll(POLL):
+                            for value in batch.values:
+                                nudged |= self._note(value)
+                        if nudged or not self._sequence or time.monotonic() - looked >= LOOK_EVERY:
+                            self._look()
+                            looked = time.monotonic()
             except DriftlineError as error:
                 log.warning("model events cannot be read", error=str(error))
-                tail = None
                 self._stop.wait(RETRY_AFTER)
-        if tail is not None:
-            tail.close()
+                self._look()
 
     def _note(self, value: bytes | None) -> bool:
         try:
@@ -114,12 +119,14 @@ class ModelFollower(Generic[T]):
                     f"version {champion.version} was built for another specification (task, classes or features differ)"
                 )
             loaded = self._load(manifest)
-        except (DriftlineError, OSError, ValueError, RuntimeError) as error:
-            # ValueError and RuntimeError are what LiteRT and TensorFlow raise for a file that is no model.
+        except Exception as error:
+            # Whatever a damaged file or a missing library raises (ValueError and RuntimeError for a file that is no
+            # model, ImportError where TensorFlow is asked for and absent): this thread is needed for the next version.
             complaint = (champion.sequence if champion else 0, str(error))
             if complaint != self._refused:
                 self._refused = complaint
-                log.error("champion cannot be loaded; the one in service stays", error=str(error))
+                said = str(error) if isinstance(error, DriftlineError) else repr(error)
+                log.error("champion cannot be loaded; the one in service stays", error=said)
                 self._failed(champion.version if champion else 0)
             return
         self._sequence = champion.sequence

@@ -1,22 +1,25 @@
 """Reading `stream.yaml`, applying environment overrides, and saying plainly what is wrong with it."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from driftline.errors import SpecError
+from driftline.spec.explain import explain, explain_yaml, nearest, short
 from driftline.spec.stream import StreamSpec
 
 PREFIX = "DRIFTLINE_"
 # Variables of the same prefix that set up the program, not the stream.
 _NOT_SPEC = {"SPEC", "LOG", "LOG_FORMAT", "REQUIRE_KAFKA"}
 _SECTIONS = set(StreamSpec.model_fields)
+# Taken as they stand: a password may be '0123' or '[x', and is no YAML.
+_VERBATIM = {"sasl_password", "sasl_username", "bootstrap"}
+# Beside its own errors, PyYAML lets through what Python says of a date like 2024-13-45 and of 500 nested brackets.
+_NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
 
 
 def load_spec(path: str | Path, environ: Mapping[str, str] | None = None) -> StreamSpec:
@@ -37,19 +40,22 @@ def load_spec(path: str | Path, environ: Mapping[str, str] | None = None) -> Str
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file. `driftline init DATA.csv` writes one from a data file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: not UTF-8: byte {error.start} cannot be read") from None
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecError(f"{path}: not valid YAML: {error}") from None
+    except _NOT_YAML as error:
+        raise SpecError(f"{path}: not valid YAML: {explain_yaml(error)}") from None
     return parse_spec(document, environ=os.environ if environ is None else environ, source=str(path))
 
 
 def parse_spec(document: Any, environ: Mapping[str, str] | None = None, source: str = "specification") -> StreamSpec:
     """Validate an already parsed document; see `load_spec`."""
     if not isinstance(document, dict):
-        raise SpecError(f"{source}: expected a mapping of fields, read {_short(document)}")
+        read = "nothing" if document is None else short(document)
+        raise SpecError(f"{source}: expected a mapping of fields, read {read}")
     if isinstance(document.get("kafka"), dict) and "sasl_password" in document["kafka"]:
         raise SpecError(
             f"{source}: kafka.sasl_password: a secret does not belong in this file; "
@@ -59,8 +65,7 @@ def parse_spec(document: Any, environ: Mapping[str, str] | None = None, source: 
     try:
         return StreamSpec.model_validate(merged)
     except ValidationError as error:
-        lines = [_explain(item, origin) for item in _causes(error.errors(include_url=False))]
-        raise SpecError(f"{source}:\n" + "\n".join(f"  {line}" for line in lines)) from None
+        raise SpecError(f"{source}:\n" + "\n".join(f"  {line}" for line in explain(error, origin))) from None
 
 
 def dump_spec(spec: StreamSpec, *, defaults: bool = False) -> str:
@@ -96,14 +101,18 @@ def _with_overrides(
         if not variable.startswith(PREFIX):
             continue
         keys = tuple(part.lower() for part in variable[len(PREFIX) :].split("__"))
+        if keys[0] not in _SECTIONS and len(keys) > 1:
+            raise SpecError(
+                f"environment variable {variable}: {keys[0]}: no such field{nearest(keys[0], sorted(_SECTIONS))}"
+            )
         if keys[0] not in _SECTIONS or keys[0].upper() in _NOT_SPEC:
             continue
-        try:
-            value = yaml.safe_load(environ[variable])
-        except yaml.YAMLError as error:
-            raise SpecError(f"environment variable {variable}: not valid YAML: {error}") from None
-        if keys[-1] in ("sasl_password", "sasl_username", "bootstrap"):
-            value = environ[variable]
+        value: Any = environ[variable]
+        if keys[-1] not in _VERBATIM:
+            try:
+                value = yaml.safe_load(value)
+            except _NOT_YAML as error:
+                raise SpecError(f"environment variable {variable}: not valid YAML: {explain_yaml(error)}") from None
         place = merged
         for key in keys[:-1]:
             place = place.setdefault(key, {})
@@ -116,51 +125,3 @@ def _with_overrides(
 
 def _copy(value: Any) -> Any:
     return {k: _copy(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def _causes(items: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Leave out what only follows: a list is 'too short' to pydantic once its entries were found wrong."""
-    places = [item["loc"] for item in items]
-    return [
-        item
-        for item in items
-        if item["type"] != "too_short"
-        or not any(len(place) > len(item["loc"]) and place[: len(item["loc"])] == item["loc"] for place in places)
-    ]
-
-
-def _explain(item: ErrorDetails, origin: dict[tuple[str, ...], str]) -> str:
-    where = [part for part in item["loc"] if part not in ("numeric", "categorical", "text")]
-    path = ""
-    for part in where:
-        path += f"[{part}]" if isinstance(part, int) else (f".{part}" if path else str(part))
-    variable = origin.get(tuple(str(part) for part in where))
-    read = f" (from the environment variable {variable})" if variable else ""
-    if item["type"] == "extra_forbidden":
-        allowed = _fields_at([p for p in where[:-1] if isinstance(p, str)])
-        near = difflib.get_close_matches(str(where[-1]), allowed, n=1)
-        hint = f"; did you mean {near[0]}?" if near else (f"; allowed here: {', '.join(allowed)}" if allowed else "")
-        return f"{path}: no such field{hint}{read}"
-    if item["type"] == "missing":
-        return f"{path}: required, and not there"
-    message = item["msg"].removeprefix("Value error, ")
-    if not path:
-        return message
-    if "password" in path:
-        return f"{path}: {message}{read}"
-    return f"{path}: read {_short(item['input'])}{read}; {message[:1].lower()}{message[1:]}"
-
-
-def _fields_at(keys: list[str]) -> list[str]:
-    model: type[BaseModel] = StreamSpec
-    for key in keys:
-        field = model.model_fields.get(key)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return []
-        model = field.annotation
-    return list(model.model_fields)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"

@@ -142,7 +142,7 @@ class Ledger:
             if (waiting := self._waiting.pop(record_id, None)) is not None:
                 self._join(record_id, *waiting, label)
             elif record_id not in self.version_at:
-                self._early[record_id] = label
+                self._early.setdefault(record_id, label)  # the first label of a record wins, as in the monitor
 
     def _join(self, record_id: str, prediction: Answer, version: int, label: Answer) -> None:
         if isinstance(prediction, list) or isinstance(label, list):

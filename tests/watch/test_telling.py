@@ -1,0 +1,50 @@
+"""Each record of the loop is one sentence that a person can read."""
+
+from typing import Any
+
+import pytest
+
+from driftline.records import DriftEvent, DriftKind, ModelEvent, Position, RetrainingJob, Window
+from driftline.watch.telling import tell
+
+
+def model_event(kind: str, **fields: Any) -> ModelEvent:
+    return ModelEvent(event_id="e", stream="s", kind=kind, at=0, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (model_event("promoted", version=1), "version 1 promoted"),
+        (
+            model_event("promoted", version=2, previous_version=1, seconds=3.14, reasons=["better", "p = 0.01"]),
+            "version 2 promoted, replacing version 1 after 3.1 s: better; p = 0.01",
+        ),
+        (
+            model_event("recalled", version=1, previous_version=3),
+            "version 1 recalled from the archive, replacing version 3",
+        ),
+        (model_event("rolled-back", version=1, previous_version=2), "version 1 put back into service, replacing version 2"),
+        (
+            model_event("refused", previous_version=1, seconds=2.0, reasons=["no better"]),
+            "candidate refused after 2.0 s: no better",
+        ),
+        (model_event("failed", reasons=["19 rows"]), "training failed: 19 rows"),
+        (
+            DriftEvent(
+                event_id="e", stream="s", kind=DriftKind.CONCEPT, severity="alarm", detector="adwin", model_version=1,
+                detected_at=0, detected=Position(), onset=Position(), summary="errors rose from 0.1 to 0.5",
+            ),
+            "concept drift (alarm): errors rose from 0.1 to 0.5",
+        ),
+        (
+            RetrainingJob(
+                job_id="j", stream="s", requested_by="policy", reason="r", requested_at=0, champion_version=1,
+                window=Window(features={}, labels={}), labelled_records=240,
+            ),
+            "retraining asked for by the policy, on 240 labelled records",
+        ),
+    ],
+)  # fmt: skip
+def test_it_is_told(record: Any, said: str) -> None:
+    assert tell(record) == said
