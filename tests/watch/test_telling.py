@@ -24,7 +24,10 @@ def model_event(kind: str, **fields: Any) -> ModelEvent:
             model_event("recalled", version=1, previous_version=3),
             "version 1 recalled from the archive, replacing version 3",
         ),
-        (model_event("rolled-back", version=1, previous_version=2), "version 1 put back into service, replacing version 2"),
+        (
+            model_event("rolled-back", version=1, previous_version=2),
+            "version 1 put back into service, replacing version 2",
+        ),
         (
             model_event("refused", previous_version=1, seconds=2.0, reasons=["no better"]),
             "candidate refused after 2.0 s: no better",
