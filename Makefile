@@ -47,7 +47,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
-	@echo "installing into $(VENV): about 1.5 GB, most of it TensorFlow; a few minutes the first time"
+	@echo "installing into $(VENV): about 2.2 GB, most of it TensorFlow; a few minutes the first time"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo]'
 	@touch $@
 

@@ -18,7 +18,7 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--dir", help="Folder for the demo's stream, models, plot and report.")
     ] = Path("driftline-demo"),
-    rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 34.0,
+    rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 29.0,
 ) -> None:
     """Watch a stream of real sensor records change, the monitor notice, a new model earn its place and accuracy return.
 
