@@ -11,7 +11,7 @@ from tests.e2e.stack import running
 CHANGE = 1_775
 START, STOP = 1_300, 3_000
 # Fast enough that the test is short, slow enough that a training of some seconds leaves stream to see the swap in.
-RATE = 110
+RATE = 80
 
 
 def test_the_loop_closes(stream: str, tmp_path: Path, bootstrap: str) -> None:
