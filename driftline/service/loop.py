@@ -1,7 +1,7 @@
 """The one service loop: poll → core → outputs and offsets committed together → again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import structlog
@@ -54,7 +54,6 @@ class Hooks:
     between: Callable[[], None] = lambda: None
     open: Callable[[], bool] = lambda: True
     alive: Callable[[bool], None] = lambda joined: None
-    extra: list[Callable[[], None]] = field(default_factory=list)
 
 
 class ServiceLoop:
@@ -181,8 +180,3 @@ def _shown(partitions: frozenset[TopicPartition]) -> str:
     for topic, number in sorted(partitions):
         topics.setdefault(topic, []).append(number)
     return " ".join(f"{topic}[{','.join(map(str, numbers))}]" for topic, numbers in topics.items())
-
-
-def total(batches: Sequence[Batch]) -> int:
-    """Records in all of `batches`."""
-    return sum(map(len, batches))
