@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 
 from driftline.records.loop import RetrainingJob
 from driftline.service.loop import Hooks, LoopSettings
+from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
 from training.data import Dataset, from_batches
 from training.gather import gather
@@ -25,7 +26,13 @@ def build(context: ServiceContext) -> Service:
         return from_batches(spec, window.features, window.labels, clock.now_ms())
 
     core = TrainerCore(spec, workspace.registry, workspace.registry_root, collect)
-    metrics = _Metrics(context.prometheus)
+    metrics, registry = _Metrics(context.prometheus), RegistryMetrics(context.prometheus)
+
+    def between() -> None:
+        metrics.copy(core)
+        while core.registry_failures:
+            registry.failed(*core.registry_failures.popitem())
+
     return Service(
         core=core,
         settings=LoopSettings(
@@ -35,7 +42,7 @@ def build(context: ServiceContext) -> Service:
             max_wait=0.0,
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),
-        hooks=Hooks(between=lambda: metrics.copy(core)),
+        hooks=Hooks(between=between),
         ready=lambda: None if core.warm or core.busy else "TensorFlow is being imported",
         detail=lambda: {"job": core.busy, "progress": core.progress},
         close=core.close,

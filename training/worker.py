@@ -14,15 +14,17 @@ from pydantic import ValidationError
 from driftline.errors import DriftlineError
 from driftline.kafka.interface import Batch, Outgoing, TopicPartition
 from driftline.records.loop import ModelEvent, ModelEventKind, RetrainingJob
-from driftline.registry.manifest import Champion
+from driftline.registry.errors import ChampionChanged, RegistryError, Unreachable
+from driftline.registry.manifest import Champion, Manifest
 from driftline.registry.registry import Registry
 from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
 from training.child import TrainingChild
 from training.data import Dataset
-from training.messages import JobRequest, JobResult, Message, metrics_of
+from training.messages import JobRequest, JobResult, Message
 from training.npz import save_dataset
 from training.origin import Origin
+from training.verdicts import Verdicts
 
 log = structlog.get_logger()
 
@@ -34,6 +36,8 @@ Collect = Callable[[RetrainingJob, Callable[[], bool]], Dataset]
 ARCHIVED = 10
 # A child that dies without a verdict (out of memory, killed) is tried once more; twice is no accident.
 ATTEMPTS = 2
+# A registry that is away is waited for, up to the job's time limit, and asked again this often.
+ASK_AGAIN_MS = 5_000
 
 
 @dataclass(slots=True)
@@ -50,6 +54,12 @@ class Attempt:
     child: TrainingChild | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
     collector: threading.Thread | None = None
+    result: JobResult | None = None
+    """Reached, and not in the registry yet."""
+    again: int = 0
+    """Epoch ms before which the registry is not asked again."""
+    away: str = ""
+    """What the registry said last, while it is away."""
 
     @property
     def out(self) -> Path:
@@ -71,13 +81,16 @@ class TrainerCore:
 
     def __init__(self, spec: StreamSpec, registry: Registry, registry_root: str, collect: Collect) -> None:
         self._spec, self._registry, self._root, self._collect = spec, registry, registry_root, collect
+        self._judge = Verdicts(spec, registry)
         self._queue: deque[RetrainingJob] = deque()
         self._attempt: Attempt | None = None
         self._spare = TrainingChild()
         self._verdicts: list[Outgoing] = []
         self.verdicts: Counter[str] = Counter()
         self.malformed = 0
+        self.registry_failures: Counter[str] = Counter()
         self.progress: Message = {}
+        self._waits: tuple[str, int, int] = ("", 0, 0)
 
     # -- what the service loop calls ----------------------------------------------------------------------------
 
@@ -88,16 +101,16 @@ class TrainerCore:
                     job = RetrainingJob.from_json(value or b"")
                 except ValidationError as error:
                     self.malformed += 1
-                    log.error("not a retraining job", offset=offset, error=str(error.errors(include_url=False)[0]))
+                    log.error("not a retraining job", offset=offset, error=error.errors(include_url=False)[0]["msg"])
                     continue
                 self._queue.append(job)
         return self.tick(now_ms)
 
     def tick(self, now_ms: int) -> Step:
-        if self._attempt is None and self._queue:
-            self._begin(self._queue.popleft(), now_ms)
         if self._attempt is not None:
             self._follow(self._attempt, now_ms)
+        elif self._queue and not self._waiting(self._queue[0], now_ms):
+            self._begin(self._queue.popleft(), now_ms)
         else:
             self._keep_warm()
         if self._attempt is not None or self._queue:
@@ -111,6 +124,7 @@ class TrainerCore:
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """The jobs in hand are another member's now: stop, and say nothing."""
         self._queue.clear()
+        self._waits = ("", 0, 0)
         self._verdicts = []
         self._abandon()
 
@@ -146,12 +160,13 @@ class TrainerCore:
     def _begin(self, job: RetrainingJob, now_ms: int) -> None:
         try:
             champion = self._registry.champion()
-            if (event := self._already(job, champion)) is not None:
+            if (event := self._judge.already(job, champion)) is not None:
                 log.info("job was answered before its worker ended", job=job.job_id, verdict=event.kind.value)
                 self._verdict(event)
                 return
         except DriftlineError as error:
-            self._verdict(self._failed(job, now_ms, now_ms, f"the registry cannot be read: {error}"))
+            if not self._wait_to_begin(job, error, now_ms):
+                self._verdict(self._judge.failed(job, now_ms, now_ms, f"the registry cannot be read: {error}"))
             return
         folder = Path(tempfile.mkdtemp(prefix="driftline-job-"))
         attempt = Attempt(job, champion, now_ms, folder)
@@ -176,13 +191,18 @@ class TrainerCore:
     def _follow(self, attempt: Attempt, now_ms: int) -> None:
         job = attempt.job
         if attempt.fault is not None:
-            self._end(self._failed(job, now_ms, attempt.started, str(attempt.fault)))
+            self._end(self._judge.failed(job, now_ms, attempt.started, str(attempt.fault)))
             return
-        if attempt.dataset is not None and attempt.child is None:
-            try:
-                self._start_child(attempt, now_ms)
-            except DriftlineError as error:
-                self._end(self._failed(job, now_ms, attempt.started, str(error)))
+        if now_ms >= attempt.again:
+            if attempt.result is not None:
+                self._settle(attempt, attempt.result, now_ms)
+            elif attempt.dataset is not None and attempt.child is None:
+                try:
+                    self._start_child(attempt, now_ms)
+                except DriftlineError as error:
+                    if not self._wait(attempt, error, now_ms):
+                        self._end(self._judge.failed(job, now_ms, attempt.started, str(error)))
+            if self._attempt is not attempt:
                 return
         for message in attempt.child.poll() if attempt.child is not None else []:
             if "result" in message:
@@ -194,7 +214,8 @@ class TrainerCore:
             self.progress = message
         if now_ms - attempt.started > self._spec.training.timeout_seconds * 1000:
             limit = self._spec.training.timeout_seconds
-            self._end(self._failed(job, now_ms, attempt.started, f"ended after training.timeout_seconds ({limit} s)"))
+            reason = f"ended after training.timeout_seconds ({limit} s)" + (attempt.away and f": {attempt.away}")
+            self._end(self._judge.failed(job, now_ms, attempt.started, reason))
 
     def _start_child(self, attempt: Attempt, now_ms: int) -> None:
         champion = attempt.champion
@@ -216,26 +237,25 @@ class TrainerCore:
         assert attempt.child is not None
         attempt.child.kill()
         if message.get("usage") or attempt.number >= ATTEMPTS:
-            self._end(self._failed(attempt.job, now_ms, attempt.started, message["error"]))
+            self._end(self._judge.failed(attempt.job, now_ms, attempt.started, message["error"]))
             return
         log.warning("the training process failed; once more", job=attempt.job.job_id, error=message["error"])
         attempt.number += 1
-        self._start_child(attempt, now_ms)
+        attempt.child = None  # the next turn starts another
 
     def _settle(self, attempt: Attempt, result: JobResult, now_ms: int) -> None:
         job = attempt.job
         seconds = round((now_ms - attempt.started) / 1000, 2)
         try:
             if result.kind == "refused":
-                self._end(self._event(job, ModelEventKind.REFUSED, now_ms, result.reasons, result.metrics, seconds))
+                self._end(self._judge.refused(job, now_ms, result.reasons, result.metrics, seconds))
                 return
             if (changed := self._changed(attempt)) is not None:
-                self._end(self._event(job, ModelEventKind.REFUSED, now_ms, (changed,), result.metrics, seconds))
+                self._end(self._judge.refused(job, now_ms, (changed,), result.metrics, seconds))
                 return
             version, kind = result.version, ModelEventKind.RECALLED
             if result.manifest is not None:
-                wish = result.manifest.model_copy(update={"version": self._registry.next_version()})
-                version, kind = self._registry.add(attempt.out, wish).version, ModelEventKind.PROMOTED
+                version, kind = self._stored(attempt, result.manifest), ModelEventKind.PROMOTED
             assert version is not None
             event = self._registry.set_champion(
                 version,
@@ -246,18 +266,64 @@ class TrainerCore:
                 reasons=result.reasons,
                 metrics=result.metrics,
                 seconds=seconds,
+                expected=attempt.champion.sequence if attempt.champion else 0,
             )
+        except ChampionChanged as error:
+            event = self._judge.refused(job, now_ms, (str(error),), result.metrics, seconds)
         except DriftlineError as error:
-            event = self._failed(job, now_ms, attempt.started, str(error))
+            if self._wait(attempt, error, now_ms):
+                attempt.result = result
+                return
+            event = self._judge.failed(job, now_ms, attempt.started, str(error))
         self._end(event)
         if event.kind.changes_champion:
             self._tidy()
+
+    def _stored(self, attempt: Attempt, manifest: Manifest) -> int:
+        if attempt.away and (made := self._registry.by_job(attempt.job.job_id)) is not None:
+            return made.version  # it was stored, and only the answer got lost
+        wish = manifest.model_copy(update={"version": self._registry.next_version()})
+        return self._registry.add(attempt.out, wish).version
+
+    # -- a registry that fails ------------------------------------------------------------------------------------
+
+    def _count(self, error: DriftlineError) -> None:
+        if isinstance(error, RegistryError):
+            self.registry_failures[error.cause] += 1
+
+    def _wait(self, attempt: Attempt, error: DriftlineError, now_ms: int) -> bool:
+        """Whether to ask the registry again: it is away, which may pass; a full disk is a verdict."""
+        self._count(error)
+        if not isinstance(error, Unreachable):
+            return False
+        if not attempt.away:
+            log.warning("the registry is away; the job waits for it", job=attempt.job.job_id, error=str(error))
+        attempt.away, attempt.again = str(error), now_ms + ASK_AGAIN_MS
+        return True
+
+    def _wait_to_begin(self, job: RetrainingJob, error: DriftlineError, now_ms: int) -> bool:
+        """The same before the job was begun: it may have been answered, which only the registry knows."""
+        self._count(error)
+        known, since, _ = self._waits
+        since = since if known == job.job_id else now_ms
+        if not isinstance(error, Unreachable) or now_ms - since > self._spec.training.timeout_seconds * 1000:
+            return False
+        if known != job.job_id:
+            log.warning("the registry is away; the job waits for it", job=job.job_id, error=str(error))
+        self._waits = (job.job_id, since, now_ms + ASK_AGAIN_MS)
+        self._queue.appendleft(job)
+        return True
+
+    def _waiting(self, job: RetrainingJob, now_ms: int) -> bool:
+        known, _, again = self._waits
+        return known == job.job_id and now_ms < again
 
     def _tidy(self) -> None:
         """The new version is in service, whether or not old ones can be removed."""
         try:
             self._registry.prune(self._spec.rollout.keep_versions)
         except DriftlineError as error:
+            self._count(error)
             log.warning("old versions stay", error=str(error))
 
     def _changed(self, attempt: Attempt) -> str | None:
@@ -270,63 +336,6 @@ class TrainerCore:
             f"the model in service changed during the training, from version {before.version if before else 'none'} "
             f"to {after.version if after else 'none'}; the candidate was judged against the former"
         )
-
-    def _already(self, job: RetrainingJob, champion: Champion | None) -> ModelEvent | None:
-        """The verdict that an earlier worker reached on this job and could not announce, if it did."""
-        for kind in ModelEventKind:
-            if champion is not None and champion.event_id == f"{kind.value}-{job.job_id}":
-                return self._again(job, champion.version, kind)
-        made = self._registry.by_job(job.job_id)
-        if made is None:
-            return None
-        if champion is not None and champion.previous_version == made.version:
-            # An operator may have rolled it back: the job, delivered again, must not put it into service again.
-            reason = f"version {made.version} was in service and has been replaced by version {champion.version}"
-        elif (champion.version if champion else None) == made.replaced_version:
-            return self._again(job, made.version, ModelEventKind.PROMOTED)
-        else:
-            reason = f"version {made.version} was stored, but another model was put into service before it was"
-        return self._event(job, ModelEventKind.REFUSED, made.created_at, (reason,), {}, None)
-
-    def _again(self, job: RetrainingJob, version: int, kind: ModelEventKind) -> ModelEvent:
-        manifest = self._registry.manifest(version)
-        # A recall leaves nothing but the champion's file: its figures went with the worker that measured them.
-        verdict = manifest.verdict if kind is ModelEventKind.PROMOTED else None
-        return self._registry.set_champion(
-            version,
-            kind,
-            now_ms=manifest.created_at,
-            job_id=job.job_id,
-            drift_event_id=job.drift_event_id,
-            reasons=verdict.reasons if verdict else (f"{kind.value} before its worker ended, without announcing it",),
-            metrics=metrics_of(verdict.candidate, verdict.champion) if verdict else None,
-        )
-
-    def _event(
-        self,
-        job: RetrainingJob,
-        kind: ModelEventKind,
-        now_ms: int,
-        reasons: Sequence[str],
-        metrics: dict[str, float],
-        seconds: float | None,
-    ) -> ModelEvent:
-        return ModelEvent(
-            event_id=f"{kind.value}-{job.job_id}",
-            stream=self._spec.stream,
-            kind=kind,
-            previous_version=job.champion_version,
-            job_id=job.job_id,
-            drift_event_id=job.drift_event_id,
-            at=now_ms,
-            reasons=list(reasons),
-            metrics=metrics,
-            seconds=seconds,
-        )
-
-    def _failed(self, job: RetrainingJob, now_ms: int, started: int, reason: str) -> ModelEvent:
-        log.error("training failed", job=job.job_id, error=reason)
-        return self._event(job, ModelEventKind.FAILED, now_ms, (reason[:1_000],), {}, (now_ms - started) / 1000)
 
     def _verdict(self, event: ModelEvent) -> None:
         self.verdicts[event.kind.value] += 1

@@ -88,10 +88,15 @@ class Manifest(Document):
     seconds: dict[str, float] = Field(default_factory=dict, description="Where the training time went, by stage.")
     libraries: dict[str, str] = Field(default_factory=dict)
     seed: int = 0
+    files: dict[str, str] = Field(
+        default_factory=dict,
+        description="SHA-256 of each file beside the manifest, by relative path; empty in versions made before "
+        "there were checksums, whose files are not checked.",
+    )
 
 
 class Champion(Document):
-    """`champion.json` of a stream: the version in service. Replaced as a whole on every change."""
+    """`champion.json` of a stream: the version in service. Replaced as a whole, never by an older one."""
 
     version: int
     sequence: int = Field(description="Counts changes of champion, from 1.")

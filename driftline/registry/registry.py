@@ -3,38 +3,44 @@
 Layout, on any fsspec file system::
 
     ROOT/STREAM/champion.json            the version in service
+    ROOT/STREAM/champions.jsonl          every change of champion (object store: champions/SEQUENCE.json)
     ROOT/STREAM/3/manifest.json          written last: no manifest, no version
     ROOT/STREAM/3/saved_model.pb …       what TensorFlow Serving loads
     ROOT/STREAM/3/model.tflite
     ROOT/STREAM/3/reference.json
+
+A champion's sequence never falls, whatever writers race and wherever one is killed: see `folder` and `objects`.
 """
 
-import shutil
-import tempfile
+import hashlib
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import fsspec
 from pydantic import ValidationError
 
-from driftline.errors import DriftlineError, UsageError
+from driftline.errors import UsageError
 from driftline.records.loop import ModelEvent, ModelEventKind
+from driftline.registry.checksums import MANIFEST, checksums, first_difference
+from driftline.registry.errors import ChampionChanged, Damaged, Missing, RegistryError, Unreachable, Unwritable, passing
+from driftline.registry.folder import CHAMPION, HISTORY, Folder
 from driftline.registry.manifest import Champion, Document, Manifest
+from driftline.registry.objects import ObjectStore
 from driftline.registry.reference import Reference
+from driftline.registry.shelf import Shelf
 
 D = TypeVar("D", bound=Document)
 
-
-class RegistryError(DriftlineError):
-    """The registry cannot be read or written, or does not hold what was asked for."""
+# Numbers that other writers may take before this one gets its own.
+ATTEMPTS = 1_000
 
 
 class Registry:
-    """The versions of one stream.
+    """The versions of one stream. Safe with several writers, as far as `folder` and `objects` say.
 
     Parameters
     ----------
@@ -44,46 +50,46 @@ class Registry:
 
     def __init__(self, root: str, stream: str) -> None:
         self.stream = stream
-        self._fs, path = fsspec.core.url_to_fs(str(root))
-        self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
-        self._base = f"{path.rstrip('/')}/{stream}"
+        store, path = fsspec.core.url_to_fs(str(root))
+        local = "file" in (store.protocol if isinstance(store.protocol, tuple) else (store.protocol,))
+        base = f"{path.rstrip('/')}/{stream}"
+        self._shelf: Shelf = Folder(Path(base)) if local else ObjectStore(store, base)
 
     @property
     def location(self) -> str:
         """Where this stream's versions lie, as a person would write it."""
-        return self._base if self._local else self._fs.unstrip_protocol(self._base)
+        return self._shelf.location
 
     # -- reading ------------------------------------------------------------------------------------------------
 
     def versions(self) -> list[int]:
         """Versions that exist (have a manifest), oldest first."""
-        try:
-            # A listing may be cached by the file system's client; another process writes here.
-            self._fs.invalidate_cache(self._base)
-            names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in self._fs.ls(self._base, detail=False)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise RegistryError(f"registry {self.location}: cannot be listed: {error}") from error
-        found = sorted(int(name) for name in names if name.isdigit())
-        return [version for version in found if self._fs.exists(f"{self._base}/{version}/manifest.json")]
+        with self._reading("the list of versions"):
+            found = sorted(int(name) for name in self._shelf.names() if name.isdigit())
+            return [version for version in found if self._shelf.exists(f"{version}/{MANIFEST}")]
 
     def manifest(self, version: int) -> Manifest:
         """Raises RegistryError if the version does not exist or its manifest cannot be read."""
-        return self._document(Manifest, f"{version}/manifest.json")
+        return self._document(Manifest, f"{version}/{MANIFEST}")
 
     def reference(self, version: int) -> Reference:
-        """The reference distribution of a version."""
-        return self._document(Reference, f"{version}/reference.json")
+        """The reference distribution of a version. Raises RegistryError, Damaged if it is not what was stored."""
+        return self._document(Reference, f"{version}/reference.json", self.manifest(version).files)
 
     def champion(self) -> Champion | None:
         """The version in service, or None before the first."""
-        try:
-            return self._document(Champion, "champion.json")
-        except RegistryError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return None
-            raise
+        with self._reading(CHAMPION):
+            return self._shelf.champion()
+
+    def history(self) -> list[Champion]:
+        """Every change of champion since the registry keeps account of them, oldest first."""
+        with self._reading(HISTORY):
+            return self._shelf.history()
+
+    def fingerprint(self, version: int) -> str:
+        """Changes when a file of the version does: whether it is worth trying again what could not be loaded."""
+        with self._reading(f"version {version}"):
+            return self._shelf.fingerprint(version)
 
     def by_job(self, job_id: str) -> Manifest | None:
         """The version that this job made, if it made one: how a job is done once even when it is delivered twice."""
@@ -97,24 +103,19 @@ class Registry:
     def local_copy(self, version: int) -> Iterator[Path]:
         """A folder with the version's files: the registry's own where it is local, else a download, removed after.
 
-        Raises RegistryError if the version does not exist or cannot be fetched.
+        Raises
+        ------
+        RegistryError : the version does not exist or cannot be fetched; Damaged if a file is not what was stored.
         """
-        if not self._fs.exists(f"{self._base}/{version}/manifest.json"):
-            raise RegistryError(f"registry {self.location}: version {version} does not exist")
-        if self._local:
-            yield Path(f"{self._base}/{version}")
-            return
-        folder = Path(tempfile.mkdtemp(prefix="driftline-model-"))
-        try:
-            try:
-                self._fs.get(f"{self._base}/{version}/", str(folder), recursive=True)
-            except OSError as error:
-                raise RegistryError(
-                    f"registry {self.location}: version {version} cannot be fetched: {error}"
-                ) from error
+        manifest = self.manifest(version)
+        with ExitStack() as stack:
+            with self._reading(f"version {version}"):
+                folder = stack.enter_context(self._shelf.fetched(version))
+                wrong = first_difference(folder, manifest.files)
+            if wrong is not None:
+                self.manifest(version)  # one that was removed meanwhile is missing, not damaged
+                raise Damaged(f"registry {self.location}: {version}/{wrong[0]} is damaged: {wrong[1]}")
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -124,33 +125,26 @@ class Registry:
         Parameters
         ----------
         folder : the files (saved_model.pb, variables, model.tflite, reference.json); copied.
-        manifest : its `version` is a wish; the version it got is in the manifest returned.
+        manifest : its `version` is a wish; the version it got is in the manifest returned, with the files' checksums.
 
         Raises
         ------
-        RegistryError : it cannot be written (for example, the disk is full); nothing of it is left behind.
+        Unwritable : it cannot be written (for example, the disk is full); nothing of it is left behind.
+        Unreachable : the registry is away for now.
         """
-        version = manifest.version
-        try:
-            for _ in range(1_000):
-                numbered = manifest.model_copy(update={"version": version})
-                if self._place(folder, numbered):
-                    return numbered
-                version += 1
-        except OSError as error:
-            raise RegistryError(f"registry {self.location}: version {version} cannot be written: {error}") from error
-        raise RegistryError(f"registry {self.location}: no free version number after {manifest.version}")
+        with self._writing(f"version {manifest.version}"):
+            manifest = manifest.model_copy(update={"files": checksums(folder)})
+            with self._shelf.writing():
+                for version in range(manifest.version, manifest.version + ATTEMPTS):
+                    numbered = manifest.model_copy(update={"version": version})
+                    if self._shelf.place(folder, version, numbered.model_dump_json(indent=2).encode()):
+                        return numbered
+        raise Unwritable(f"registry {self.location}: no free version number after {manifest.version}")
 
     def next_version(self) -> int:
         """The number after the highest in use, finished or not."""
-        try:
-            self._fs.invalidate_cache(self._base)
-            names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in self._fs.ls(self._base, detail=False)]
-        except FileNotFoundError:
-            return 1
-        except OSError as error:
-            raise RegistryError(f"registry {self.location}: cannot be listed: {error}") from error
-        return max((int(name) for name in names if name.isdigit()), default=0) + 1
+        with self._reading("the list of versions"):
+            return max((int(name) for name in self._shelf.names() if name.isdigit()), default=0) + 1
 
     def set_champion(
         self,
@@ -163,120 +157,125 @@ class Registry:
         reasons: tuple[str, ...] = (),
         metrics: dict[str, float] | None = None,
         seconds: float | None = None,
+        expected: int | None = None,
     ) -> ModelEvent:
         """Put `version` into service and return the event that says so, for the model-events topic.
 
         The registry is written before the event is sent, so a service that starts in between serves the new version
         and takes the late event, whose sequence is no newer than its own, for what it is. Asked a second time for
         the same job, it returns the same event again.
+
+        Parameters
+        ----------
+        expected : sequence of the champion that the caller has seen in service (0: none).
+
+        Raises
+        ------
+        ChampionChanged : another one is in service than expected.
+        RegistryError : the version does not exist, or the registry cannot be read or written.
         """
-        self.manifest(version)  # refuse a version that does not exist
-        before = self.champion()
-        if before is not None and job_id is not None and before.event_id == f"{kind.value}-{job_id}":
-            sequence, previous, at = before.sequence, before.previous_version, before.changed_at
-        else:
-            sequence = (before.sequence if before else 0) + 1
-            previous = before.version if before else None
-            at = int(time.time() * 1000) if now_ms is None else now_ms
+        at = int(time.time() * 1000) if now_ms is None else now_ms
         event_id = f"{kind.value}-{job_id}" if job_id else f"{kind.value}-{uuid.uuid4().hex[:12]}"
-        champion = Champion(
-            version=version, sequence=sequence, previous_version=previous, changed_at=at, event_id=event_id
-        )
-        self._replace("champion.json", champion.model_dump_json(indent=2).encode())
+        with self._writing(CHAMPION), self._shelf.writing():
+            self.manifest(version)  # refuse a version that does not exist
+            champion = self._crowned(version, event_id, at, expected)
         return ModelEvent(
             event_id=event_id,
             stream=self.stream,
             kind=kind,
             version=version,
-            previous_version=previous,
-            sequence=sequence,
+            previous_version=champion.previous_version,
+            sequence=champion.sequence,
             job_id=job_id,
             drift_event_id=drift_event_id,
-            at=at,
+            at=champion.changed_at,
             reasons=list(reasons),
             metrics=metrics or {},
             seconds=seconds,
         )
 
+    def _crowned(self, version: int, event_id: str, at: int, expected: int | None) -> Champion:
+        for _ in range(ATTEMPTS):
+            before = self.champion()
+            if before is not None and before.event_id == event_id:
+                return before
+            if expected is not None and (before.sequence if before else 0) != expected:
+                raise ChampionChanged(
+                    f"registry {self.location}: the model in service changed meanwhile: expected change {expected}, "
+                    f"found {before.sequence if before else 0}"
+                )
+            champion = Champion(
+                version=version,
+                # A champion.json that was removed by hand must not make the count begin again.
+                sequence=self._shelf.highest_sequence() + 1,
+                previous_version=before.version if before else None,
+                changed_at=at,
+                event_id=event_id,
+            )
+            try:
+                if self._shelf.crown(champion):
+                    return champion
+            except OSError:
+                # It may have been written all the same: the answer was lost, or the disk did not confirm it.
+                if self.champion() != champion:
+                    raise
+                return champion
+        raise Unwritable(f"registry {self.location}: other writers change the champion all the time")
+
     def prune(self, keep: int) -> list[int]:
         """Remove the oldest versions beyond `keep`, never the champion or the one before it; returns those removed."""
-        champion = self.champion()
-        safe = {champion.version, champion.previous_version} if champion else set()
-        gone = [version for version in self.versions()[:-keep] if version not in safe]
-        for version in gone:
-            try:
-                # The manifest first: from then on it is no version, whatever happens to the rest.
-                self._fs.rm_file(f"{self._base}/{version}/manifest.json")
-                self._fs.rm(f"{self._base}/{version}", recursive=True)
-            except OSError as error:
-                raise RegistryError(
-                    f"registry {self.location}: version {version} cannot be removed: {error}"
-                ) from error
+        if not self._spare(keep):
+            return []
+        gone = []
+        with self._writing("an old version"), self._shelf.writing():
+            for version in self._spare(keep):
+                with self._writing(f"version {version}", "removed"):
+                    self._shelf.remove(version)
+                gone.append(version)
         return gone
 
-    def _place(self, folder: Path, manifest: Manifest) -> bool:
-        target = f"{self._base}/{manifest.version}"
-        document = manifest.model_dump_json(indent=2)
-        if self._local:
-            base = Path(self._base)
-            base.mkdir(parents=True, exist_ok=True)
-            staging = base / f".staging-{uuid.uuid4().hex}"
-            try:
-                shutil.copytree(folder, staging)
-                (staging / "manifest.json").write_text(document, encoding="utf-8")
-                # rename onto an existing, non-empty folder fails: two trainers cannot take one number.
-                staging.rename(target)
-            except OSError:
-                shutil.rmtree(staging, ignore_errors=True)
-                if Path(target).exists():
-                    return False
-                raise
-            return True
-        if self._fs.exists(target):
-            return False
-        try:
-            self._fs.put(f"{folder}/", f"{target}/", recursive=True)
-            self._fs.pipe_file(f"{target}/manifest.json", document.encode())
-        except OSError:
-            with suppress(OSError):
-                self._fs.rm(target, recursive=True)
-            raise
-        return True
+    def _spare(self, keep: int) -> list[int]:
+        champion = self.champion()
+        safe = {champion.version, champion.previous_version} if champion else set()
+        return [version for version in self.versions()[:-keep] if version not in safe]
 
-    def _replace(self, name: str, content: bytes) -> None:
-        path = f"{self._base}/{name}"
+    # -- what goes wrong ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
         try:
-            if self._local:
-                target = Path(path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-                temporary.write_bytes(content)
-                temporary.replace(target)
-            else:
-                self._fs.pipe_file(path, content)  # one object, put whole
+            yield
+        except FileNotFoundError as error:
+            version, _, file = what.rpartition("/")
+            missing = f"version {version} does not exist ({file})" if version else f"{what} does not exist"
+            raise Missing(f"registry {self.location}: {missing}") from error
         except OSError as error:
-            raise RegistryError(f"registry {self.location}: {name} cannot be written: {error}") from error
-
-    def _document(self, kind: type[D], name: str) -> D:
-        try:
-            return kind.model_validate_json(self._read(name))
+            raise Unreachable(f"registry {self.location}: {what} cannot be read: {error}") from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
-            raise RegistryError(
-                f"registry {self.location}: {name} is damaged, or of a version of driftline that this one cannot read: "
+            raise Damaged(
+                f"registry {self.location}: {what} is damaged, or of a version of driftline that this one cannot read: "
                 + (f"{place}: " if place else "")
                 + first["msg"]
             ) from error
 
-    def _read(self, name: str) -> Any:
+    @contextmanager
+    def _writing(self, what: str, done: str = "written") -> Iterator[None]:
         try:
-            return self._fs.cat_file(f"{self._base}/{name}")
-        except FileNotFoundError as error:
-            what = f"version {name.split('/')[0]}" if "/" in name else name
-            raise RegistryError(f"registry {self.location}: {what} does not exist ({name})") from error
+            yield
         except OSError as error:
-            raise RegistryError(f"registry {self.location}: {name} cannot be read: {error}") from error
+            kind = Unreachable if passing(error) else Unwritable
+            raise kind(f"registry {self.location}: {what} cannot be {done}: {error}") from error
+
+    def _document(self, kind: type[D], name: str, files: dict[str, str] | None = None) -> D:
+        with self._reading(name):
+            content = self._shelf.read(name)
+        expected = (files or {}).get(name.partition("/")[2])
+        if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+            raise Damaged(f"registry {self.location}: {name} is damaged: its checksum is not the one in the manifest")
+        with self._reading(name):
+            return kind.model_validate_json(content)
 
 
 def open_registry(root: str, stream: str, base: Path | None = None) -> Registry:
@@ -286,3 +285,6 @@ def open_registry(root: str, stream: str, base: Path | None = None) -> Registry:
     if "://" not in root:
         root = str(((base or Path.cwd()) / root).resolve())
     return Registry(root, stream)
+
+
+__all__ = ["Registry", "RegistryError", "open_registry"]

@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from typing import Generic, TypeVar
@@ -14,31 +15,37 @@ from driftline.errors import DriftlineError
 from driftline.kafka.interface import Client
 from driftline.records.loop import ModelEvent
 from driftline.registry.manifest import Champion, Manifest
-from driftline.registry.registry import Registry, RegistryError
+from driftline.registry.registry import Registry
+from driftline.service.champion_watch import ChampionWatch
+from driftline.service.registry_metrics import RegistryMetrics
+from driftline.service.sparing import Sparing
 from driftline.spec.stream import StreamSpec
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-# The event is the nudge and the registry the truth: should an event be lost (a development broker that forgot its
-# topics, a compaction gone wrong), the registry is looked at this often all the same.
-LOOK_EVERY = 5.0
-# One poll of the topic: how long a stop may have to wait for this thread.
+# One poll of the topic: how long a stop may have to wait for the thread that reads it.
 POLL = 0.5
 RETRY_AFTER = 5.0
+# Shortest time between two looks at the registry, whatever events arrive or sequences are needed.
+REST = 0.2
+# Events kept for a service that reads them; of a flood, the newest.
+KEPT_EVENTS = 10_000
 
 
 class ModelFollower(Generic[T]):
     """Keeps handing over the newest champion, ready to use.
 
     First load and every later swap are the same code: look at the registry's champion, and if its sequence is newer
-    than the one in hand, load it.
+    than the one in hand, load it (see `driftline.service.champion_watch`). One thread looks and loads; another one
+    reads the model events, so that a broker which is away holds up no look, and a slow registry no event.
 
     Parameters
     ----------
     load : from a manifest, what the service needs of that version (a warmed scorer, a reference distribution). Runs
         on the follower's thread, so that no record waits for it.
     failed : told of each version that could not be loaded.
+    metrics : counts failures of the registry and odd events.
     """
 
     def __init__(
@@ -48,22 +55,30 @@ class ModelFollower(Generic[T]):
         registry: Registry,
         load: Callable[[Manifest], T],
         failed: Callable[[int], None] = lambda version: None,
+        metrics: RegistryMetrics | None = None,
     ) -> None:
-        self._spec, self._client, self._registry, self._load, self._failed = spec, client, registry, load, failed
+        self._spec, self._client, self._metrics = spec, client, metrics
+        self._odd = Sparing(time.monotonic)
+        self._watch = ChampionWatch(spec, registry, load, failed, metrics, self._odd)
         self._ready: queue.SimpleQueue[tuple[Champion, T]] = queue.SimpleQueue()
-        self._events: queue.SimpleQueue[ModelEvent] = queue.SimpleQueue()
-        self._stop = threading.Event()
+        self._events: deque[ModelEvent] = deque(maxlen=KEPT_EVENTS)
+        self._stop, self._nudged = threading.Event(), threading.Event()
         self._sequence = 0
-        self._refused: tuple[int, str] = (0, "")
-        self._thread = threading.Thread(target=self._run, name="model-follower", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._follow, name="model-follower", daemon=True),
+            threading.Thread(target=self._listen, name="model-events", daemon=True),
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._nudged.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=5)
 
     def take(self) -> tuple[Champion, T] | None:
         """The newest champion loaded since the last call, if any; older ones that it overtook are dropped."""
@@ -75,60 +90,72 @@ class ModelFollower(Generic[T]):
     def events(self) -> list[ModelEvent]:
         """Model events seen since the last call, in order."""
         found = []
-        while not self._events.empty():
-            found.append(self._events.get())
+        while self._events:
+            found.append(self._events.popleft())
         return found
 
-    def _run(self) -> None:
-        self._look()
-        looked = time.monotonic()
+    def need(self, sequence: int) -> None:
+        """A champion of at least this sequence is needed: look for it at once, and often until it is there.
+
+        Never waits. The champion comes by `take`; while it does not, `trouble` says why.
+        """
+        if self._watch.need(sequence):
+            self._nudged.set()
+
+    @property
+    def sequence(self) -> int:
+        """Of the newest champion handed over, or waiting in `take`; 0 before the first."""
+        return self._sequence
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the registry's champion, or the one that is needed, cannot be had here; None if all is well.
+
+        The version in service stays while there is trouble: it makes a service unready only where that one may not
+        answer.
+        """
+        return self._watch.trouble
+
+    # -- threads --------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            self._nudged.clear()
+            if (found := self._watch.look()) is not None:
+                self._ready.put(found)
+                self._sequence = found[0].sequence
+            if self._stop.wait(REST):
+                return
+            self._nudged.wait(max(0.0, self._watch.pause - REST))
+
+    def _listen(self) -> None:
+        said = ""
         while not self._stop.is_set():
             try:
                 with closing(self._client.tail([self._spec.topics.model_events])) as tail:
                     while not self._stop.is_set():
-                        nudged = False
                         for batch in tail.poll(POLL):
                             for value in batch.values:
-                                nudged |= self._note(value)
-                        if nudged or not self._sequence or time.monotonic() - looked >= LOOK_EVERY:
-                            self._look()
-                            looked = time.monotonic()
-            except DriftlineError as error:
-                log.warning("model events cannot be read", error=str(error))
+                                self._note(value)
+                        said = ""
+            except Exception as error:
+                # This thread is needed for the next event, whatever a client library raises.
+                complaint = str(error) if isinstance(error, DriftlineError) else repr(error)
+                if complaint != said:
+                    log.warning("model events cannot be read; the registry is looked at all the same", error=complaint)
+                said = complaint
                 self._stop.wait(RETRY_AFTER)
-                self._look()
 
-    def _note(self, value: bytes | None) -> bool:
+    def _note(self, value: bytes | None) -> None:
         try:
             event = ModelEvent.from_json(value or b"")
         except ValidationError as error:
-            log.warning("not a model event", error=str(error.errors(include_url=False)[0]["msg"]))
-            return False
-        self._events.put(event)
-        return event.kind.changes_champion
-
-    def _look(self) -> None:
-        champion: Champion | None = None
-        try:
-            champion = self._registry.champion()
-            if champion is None or champion.sequence <= self._sequence:
-                return
-            manifest = self._registry.manifest(champion.version)
-            if manifest.model_hash != self._spec.model_hash:
-                raise RegistryError(
-                    f"version {champion.version} was built for another specification (task, classes or features differ)"
-                )
-            loaded = self._load(manifest)
-        except Exception as error:
-            # Whatever a damaged file or a missing library raises (ValueError and RuntimeError for a file that is no
-            # model, ImportError where TensorFlow is asked for and absent): this thread is needed for the next version.
-            complaint = (champion.sequence if champion else 0, str(error))
-            if complaint != self._refused:
-                self._refused = complaint
-                said = str(error) if isinstance(error, DriftlineError) else repr(error)
-                log.error("champion cannot be loaded; the one in service stays", error=said)
-                self._failed(champion.version if champion else 0)
+            if self._metrics:
+                self._metrics.odd_event("malformed")
+            if times := self._odd.times("malformed"):
+                said = str(error.errors(include_url=False)[0]["msg"])
+                log.warning("not a model event", error=said, since_the_last_such_line=times)
             return
-        self._sequence = champion.sequence
-        self._ready.put((champion, loaded))
-        log.info("version ready", version=champion.version, sequence=champion.sequence)
+        self._events.append(event)
+        if event.kind.changes_champion and self._watch.announced(event):
+            self._nudged.set()

@@ -1,43 +1,47 @@
-"""What the model follower promises: the newest champion is handed over ready, and the one in service is never lost."""
+"""What the model follower promises: each new champion is handed over ready, and the loop never waits for it."""
 
 import queue
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from driftline.kafka.interface import Batch, KafkaFault
-from driftline.records import ModelEvent, ModelEventKind
-from driftline.registry import Manifest, Registry
-from driftline.service import follower as module
+from driftline.records import ModelEventKind
+from driftline.registry import Registry
+from driftline.service import champion_watch, follower
 from driftline.service.follower import ModelFollower
-from tests.registry.made import add_version
-from tests.streams import NOW, batch, numeric_stream
+from tests.service.watching import SPEC, Loader
+from tests.streams import batch
 
-SPEC = numeric_stream()
 # Nothing here takes a second; a test that would hang fails after this.
 SAFETY = 30.0
 
 
-class LockStep:
-    """A client whose tail answers a poll only when the test says so: what was told before is then done with."""
+class Topic:
+    """A client whose topic holds what the test puts there."""
 
-    name = "lock-step"
+    name = "topic"
 
     def __init__(self) -> None:
         self.said: queue.SimpleQueue[list[Batch] | Exception] = queue.SimpleQueue()
-        self.asked = threading.Semaphore(0)
         self.opened: list[list[str]] = []
         self.closed = 0
+        self.heard = 0
 
-    def tail(self, topics: list[str], **options: object) -> "LockStep":
+    def tail(self, topics: list[str], **options: object) -> "Topic":
         self.opened.append(list(topics))
         return self
 
     def poll(self, timeout: float, max_records: int = 10_000) -> list[Batch]:
-        self.asked.release()
-        said = self.said.get(timeout=SAFETY)
+        try:
+            said = self.said.get(timeout=timeout)
+        except queue.Empty:
+            return []
+        self.heard += 1
         if isinstance(said, Exception):
             raise said
         return said
@@ -46,208 +50,217 @@ class LockStep:
         self.closed += 1
 
 
-class Following:
-    """A follower of a real registry, and what it was asked to load."""
+class Following(Loader):
+    """A follower of a real registry."""
 
     def __init__(self, registry: Registry, scratch: Path) -> None:
-        self.registry, self.client, self.scratch = registry, LockStep(), scratch
-        self.loads: list[int] = []
-        self.failures: list[int] = []
-        self.broken: dict[int, Exception] = {}
+        super().__init__(registry, scratch)
+        self.client = Topic()
         self.follower: ModelFollower[str] = ModelFollower(
             SPEC,
             self.client,  # type: ignore[arg-type]
             registry,
             self.load,
             self.failures.append,
+            self.metrics,
         )
 
-    def load(self, manifest: Manifest) -> str:
-        self.loads.append(manifest.version)
-        if manifest.version in self.broken:
-            raise self.broken[manifest.version]
-        return f"model {manifest.version}"
+    def hear(self, *values: bytes | None) -> None:
+        self.client.said.put([batch(list(values), SPEC.topics.model_events)])
 
-    def promote(self, version: int, **fields: object) -> ModelEvent:
-        if version not in self.registry.versions():
-            add_version(self.registry, SPEC, self.scratch, version, **fields)
-        return self.registry.set_champion(version, ModelEventKind.PROMOTED, now_ms=NOW)
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + SAFETY
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come to pass"
+            time.sleep(0.005)
 
-    def start(self) -> None:
-        self.follower.start()
-        self._wait()
+    def taken(self) -> tuple[int, str]:
+        """The next champion handed over."""
+        found: list[tuple[int, str]] = []
 
-    def hear(self, *values: bytes | None, fault: Exception | None = None) -> None:
-        """One poll's outcome, and everything that follows from it."""
-        self.client.said.put(fault or ([batch(list(values), SPEC.topics.model_events)] if values else []))
-        self._wait()
+        def took() -> bool:
+            newest = self.follower.take()
+            found.extend([(newest[0].version, newest[1])] if newest else [])
+            return bool(found)
 
-    def taken(self) -> tuple[int, str] | None:
-        found = self.follower.take()
-        return found and (found[0].version, found[1])
-
-    def _wait(self) -> None:
-        assert self.client.asked.acquire(timeout=SAFETY), "the follower's thread is gone"
+        self.until(took)
+        return found[0]
 
 
 @pytest.fixture
 def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Following]:
-    monkeypatch.setattr(module, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(follower, "RETRY_AFTER", 0.0)
     made = Following(Registry(str(tmp_path / "models"), SPEC.stream), tmp_path)
     yield made
-    made.client.said.put([])
     made.follower.close()
-    assert not made.follower._thread.is_alive()
+    assert not any(thread.is_alive() for thread in made.follower._threads)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry is looked at when there is a reason only."""
+    monkeypatch.setattr(champion_watch, "CALM", 1e6)
 
 
 class TestOneWayIn:
-    def test_first_load_and_swap_are_handed_over_alike(self, following: Following) -> None:
+    def test_first_load_and_swap_are_handed_over_alike(self, following: Following, unhurried: None) -> None:
         following.promote(1)
-        following.start()
-        assert following.taken() == (1, "model 1")
-        assert following.taken() is None
+        following.follower.start()
+        assert following.taken() == (1, "model 1: lite")
+        assert following.follower.take() is None
         following.hear(following.promote(2).to_json())
-        assert following.taken() == (2, "model 2")
+        assert following.taken() == (2, "model 2: lite")
+        assert following.follower.sequence == 2
         assert following.loads == [1, 2]
         assert following.client.opened == [[SPEC.topics.model_events]]
 
     def test_a_service_that_starts_before_the_first_model_finds_it_without_an_event(self, following: Following) -> None:
-        following.start()
-        following.hear()
-        assert following.taken() is None
-        assert following.failures == []
+        following.follower.start()
         following.promote(1)
-        following.hear()
-        assert following.taken() == (1, "model 1")
+        assert following.taken() == (1, "model 1: lite")
 
-    def test_of_several_swaps_only_the_newest_is_taken(self, following: Following) -> None:
+    def test_of_several_swaps_only_the_newest_is_taken(self, following: Following, unhurried: None) -> None:
         following.promote(1)
-        following.start()
+        following.follower.start()
+        following.until(lambda: following.follower.sequence == 1)
         for version in (2, 3):
             following.hear(following.promote(version).to_json())
-        assert following.taken() == (3, "model 3")
-        assert following.taken() is None
-
-    def test_back_to_an_older_version_is_a_swap_too(self, following: Following) -> None:
-        following.promote(1)
-        following.start()
-        following.hear(following.promote(2).to_json())
-        following.hear(following.registry.set_champion(1, ModelEventKind.ROLLED_BACK).to_json())
-        assert following.taken() == (1, "model 1")
-        assert following.loads == [1, 2, 1]
-
-
-class TestTheRegistryIsTheTruth:
-    def test_a_late_or_repeated_event_does_nothing(self, following: Following) -> None:
-        first = following.promote(1)
-        second = following.promote(2)
-        following.start()
-        assert following.taken() == (2, "model 2")
-        following.hear(first.to_json(), second.to_json(), first.to_json())
-        assert following.taken() is None
-        assert following.loads == [2]
+        following.until(lambda: following.follower.sequence == 3)
+        newest = following.follower.take()
+        assert newest is not None
+        assert newest[0].version == 3
+        assert following.follower.take() is None
 
     def test_an_event_that_got_lost_is_made_up_for(self, following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "LOOK_EVERY", 0.0)
+        monkeypatch.setattr(champion_watch, "CALM", 0.0)
         following.promote(1)
-        following.start()
+        following.follower.start()
+        assert following.taken()[0] == 1
         following.promote(2)
-        following.hear()
-        assert following.taken() == (2, "model 2")
+        assert following.taken()[0] == 2
 
-    def test_between_looks_the_registry_is_left_alone(
-        self, following: Following, monkeypatch: pytest.MonkeyPatch
+
+class TestWhatIsNeeded:
+    def test_it_is_looked_for_at_once(self, following: Following, unhurried: None) -> None:
+        following.promote(1)
+        following.follower.start()
+        assert following.taken()[0] == 1
+        following.promote(2)
+        following.follower.need(2)
+        assert following.taken()[0] == 2
+
+    def test_and_again_until_it_is_there_with_the_reason_told_meanwhile(
+        self, following: Following, unhurried: None
     ) -> None:
-        monkeypatch.setattr(module, "LOOK_EVERY", 1e9)
         following.promote(1)
-        following.start()
-        event = following.promote(2)
-        following.hear()
-        following.hear(event.model_copy(update={"kind": ModelEventKind.REFUSED, "job_id": "j"}).to_json())
-        assert following.loads == [1]
-        following.hear(event.to_json())
-        assert following.loads == [1, 2]
+        following.follower.start()
+        assert following.taken()[0] == 1
+        following.follower.need(2)
+        following.until(lambda: following.follower.trouble)
+        assert "champion 2 is needed" in str(following.follower.trouble)
+        following.promote(2)
+        assert following.taken()[0] == 2
+        assert following.follower.trouble is None
 
+    def test_it_does_not_wait_for_a_registry_that_hangs(self, following: Following) -> None:
+        release = threading.Event()
+        works = following.registry.champion
 
-class TestAVersionThatCannotBeUsed:
-    @pytest.mark.parametrize(
-        "error",
-        [
-            ValueError("not a flatbuffer"),
-            RuntimeError("op not found"),
-            OSError(5, "Input/output error"),
-            ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow"),
-            KeyError("probabilities"),
-            MemoryError(),
-        ],
-        ids=lambda error: type(error).__name__,
-    )
-    def test_the_one_in_service_stays_and_it_is_told_once(self, following: Following, error: Exception) -> None:
-        following.promote(1)
-        following.start()
-        assert following.taken() == (1, "model 1")
-        following.broken[2] = error
-        event = following.promote(2).to_json()
-        for _ in range(3):
-            following.hear(event)
-        assert following.taken() is None
-        assert following.failures == [2]
-        # and the next one is loaded as ever
-        following.hear(following.promote(3).to_json())
-        assert following.taken() == (3, "model 3")
+        def hangs() -> object:
+            release.wait(SAFETY)
+            return works()
 
-    def test_it_is_taken_once_it_can_be_loaded(self, following: Following) -> None:
-        following.broken[1] = OSError("the share is away")
-        following.promote(1)
-        following.start()
-        assert following.taken() is None
-        del following.broken[1]
-        following.hear()
-        assert following.taken() == (1, "model 1")
-        assert following.failures == [1]
-
-    def test_one_made_for_other_features_is_not_even_loaded(self, following: Following) -> None:
-        following.promote(1, model_hash="0" * 16)
-        following.start()
-        assert following.loads == []
-        assert following.failures == [1]
-
-    def test_a_damaged_registry_is_told_once_and_survived(self, following: Following) -> None:
-        following.promote(1)
-        champion = Path(following.registry.location) / "champion.json"
-        good = champion.read_bytes()
-        champion.write_bytes(b"{")
-        following.start()
-        following.hear()
-        assert following.failures == [0]
-        champion.write_bytes(good)
-        following.hear()
-        assert following.taken() == (1, "model 1")
+        following.registry.champion = hangs  # type: ignore[method-assign, assignment]
+        following.follower.start()
+        start = time.monotonic()
+        following.follower.need(5)
+        assert following.follower.take() is None
+        assert following.follower.trouble is None
+        assert time.monotonic() - start < 1.0
+        release.set()
 
 
 class TestTheTopic:
     def test_events_are_kept_in_order_and_what_is_none_is_passed_over(self, following: Following) -> None:
         events = [following.promote(version) for version in (1, 2)]
-        following.start()
+        following.follower.start()
         following.hear(events[0].to_json(), b"{", None, b'{"schema_version": 9}', events[1].to_json())
-        assert following.follower.events() == events
-        assert following.follower.events() == []
+        found = []
+        following.until(lambda: found.extend(following.follower.events()) or len(found) == 2)  # type: ignore[func-returns-value]
+        assert found == events
+        assert following.count("driftline_model_events_odd_total", kind="malformed") == 3
+
+    def test_a_verdict_without_a_change_is_no_reason_to_look(self, following: Following, unhurried: None) -> None:
+        following.promote(1)
+        following.follower.start()
+        assert following.taken()[0] == 1
+        event = following.promote(2)
+        refused = event.model_copy(update={"kind": ModelEventKind.REFUSED, "job_id": "j"})
+        following.hear(refused.to_json())
+        following.until(following.follower.events)
+        assert not following.follower._nudged.is_set()
 
     def test_a_broker_that_is_away_does_not_end_the_following(self, following: Following) -> None:
-        following.start()
+        following.follower.start()
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                following.client.said.put(KafkaFault("no broker"))
+            following.client.said.put(RuntimeError("a client library's own"))
+            following.until(lambda: len(following.client.opened) == 5)
+        assert following.client.closed == 4
+        assert [line["error"] for line in logs if line["log_level"] == "warning"] == [
+            "no broker",
+            'RuntimeError("a client library\'s own")',
+        ]
+        following.hear(following.promote(1).to_json())
+        assert following.taken()[0] == 1
+
+    def test_nor_does_one_that_never_answers(self, following: Following, unhurried: None) -> None:
+        release = threading.Event()
+        following.client.tail = lambda *_, **__: release.wait(SAFETY) and following.client  # type: ignore[method-assign, assignment]
         following.promote(1)
-        following.hear(fault=KafkaFault("no broker"))
-        assert following.client.closed == 1
-        assert len(following.client.opened) == 2
-        assert following.taken() == (1, "model 1")
+        following.follower.start()
+        assert following.taken()[0] == 1
+        following.promote(2)
+        following.follower.need(2)
+        assert following.taken()[0] == 2
+        release.set()
+
+    def test_a_flood_makes_neither_a_storm_of_looks_nor_of_log_lines_nor_of_memory(
+        self, following: Following, unhurried: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looks = []
+        works = following.registry.champion
+        monkeypatch.setattr(following.registry, "champion", lambda: looks.append(0) or works())  # type: ignore[func-returns-value]
+        event = following.promote(1)
+        following.follower.start()
+        assert following.taken()[0] == 1
+        poison = [event.model_copy(update={"version": 99, "sequence": n}).to_json() for n in range(2, 2_002)]
+        start = time.monotonic()
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(10):
+                following.hear(*poison, *[b"{"] * 2_000)
+            following.until(lambda: following.client.heard == 10)
+            following.hear(following.promote(2).to_json())
+            assert following.taken()[0] == 2
+        assert following.follower.take() is None
+        assert following.loads == [1, 2]
+        # one look is under way when the clock starts, and a load looks once more
+        assert len(looks) <= 4 + (time.monotonic() - start) / follower.REST
+        assert len(following.follower.events()) <= follower.KEPT_EVENTS
+        warnings = [str(line["event"]) for line in logs if line["log_level"] == "warning"]
+        assert sorted(set(warnings)) == [
+            "a model event does not agree with the registry, which is believed",
+            "not a model event",
+        ]
+        assert len(warnings) <= 3
+        assert following.count("driftline_model_events_odd_total", kind="malformed") == 20_000
 
 
 class TestClosing:
     def test_the_tail_is_closed_with_it(self, following: Following) -> None:
-        following.start()
-        following.client.said.put([])
-        following.follower._stop.set()
-        following.client.said.put([])
+        following.follower.start()
+        following.until(lambda: following.client.opened)
         following.follower.close()
         assert following.client.closed == 1
 

@@ -8,7 +8,7 @@ import pytest
 
 from driftline.errors import UsageError
 from driftline.records import ModelEvent, ModelEventKind, RetrainingJob, Window
-from driftline.registry import Registry, RegistryError
+from driftline.registry import Registry, RegistryError, Unreachable
 from driftline.service.core import Step
 from tests.registry.made import add_version
 from tests.streams import NOW, batch
@@ -168,7 +168,8 @@ class TestOneVerdictAJob:
         assert champion(registry) == (1, 1)
 
     def test_of_the_first_model_too(self, trainer: Make, registry: Registry) -> None:
-        Path(registry.location, "champion.json").unlink()
+        for name in ("champion.json", "champions.jsonl"):
+            Path(registry.location, name).unlink()
         made = trainer(promotes)
         (event,) = made.run(job())
         assert (event.version, event.previous_version, event.sequence) == (2, None, 1)
@@ -273,6 +274,20 @@ class TestAJobGivenTwice:
             ["version 2 was in service and has been replaced by version 1"],
         )
         assert champion(registry) == (1, 3)
+
+    def test_nor_however_often_an_operator_has_changed_it_since(
+        self, trainer: Make, registry: Registry, tmp_path: Path
+    ) -> None:
+        trainer(promotes).run(job())
+        add_version(registry, SPEC, tmp_path, 3)
+        for version in (1, 3, 1):
+            registry.set_champion(version, ModelEventKind.ROLLED_BACK)
+        (event,) = trainer().run(job())
+        assert (event.kind, event.reasons) == (
+            "refused",
+            ["version 2 was in service and has been replaced by version 1"],
+        )
+        assert champion(registry) == (1, 5)
 
     def test_a_job_whose_id_ends_anothers_is_a_job_of_its_own(self, trainer: Make, registry: Registry) -> None:
         trainer(promotes).run(job("pumps-7"))
@@ -402,6 +417,95 @@ class TestAccidents:
         monkeypatch.setattr(registry, "prune", refuse)
         (event,) = trainer(promotes).run(job())
         assert (event.kind, champion(registry)) == ("promoted", (2, 2))
+
+
+class TestARegistryThatIsAway:
+    def away(self, registry: Registry, *names: str) -> Callable[[], None]:
+        """These calls fail until what is returned is called."""
+
+        def refuse(*args: object, **options: object) -> None:
+            raise Unreachable("the share is away")
+
+        context = pytest.MonkeyPatch()
+        for name in names:
+            context.setattr(registry, name, refuse)
+        return context.undo
+
+    def test_a_job_is_not_begun_nor_failed_until_it_is_known_whether_it_was_answered(
+        self, trainer: Make, registry: Registry
+    ) -> None:
+        trainer(promotes).run(job())
+        back = self.away(registry, "champion")
+        made = trainer()
+        assert made.give(job()).busy
+        assert all(made.tick(1).busy for _ in range(12))
+        assert made.core.registry_failures == {"unreachable": 3}, "asked every 5 s"
+        back()
+        for _ in range(ENOUGH):
+            made.tick(1)
+        (event,) = made.events
+        assert (event.kind, event.version) == ("promoted", 2)
+        assert made.stage.asked == []
+
+    def test_a_model_that_was_trained_waits_to_be_stored(self, trainer: Make, registry: Registry) -> None:
+        made = trainer(promotes)
+        back = self.away(registry, "add")
+        made.give(job())
+        assert all(made.tick(1).busy for _ in range(30))
+        back()
+        assert [event.kind for event in self.followed(made)] == ["promoted"]
+        assert champion(registry) == (2, 2)
+        assert len(made.stage.asked) == 1
+
+    def test_one_that_was_stored_is_not_stored_again(self, trainer: Make, registry: Registry) -> None:
+        made = trainer(promotes)
+        back = self.away(registry, "set_champion")
+        made.give(job())
+        assert all(made.tick(1).busy for _ in range(30))
+        back()
+        assert [event.kind for event in self.followed(made)] == ["promoted"]
+        assert (registry.versions(), champion(registry)) == ([1, 2], (2, 2))
+
+    @pytest.mark.parametrize("name", ["champion", "versions", "add"])
+    def test_it_is_not_waited_for_beyond_the_time_limit(self, trainer: Make, registry: Registry, name: str) -> None:
+        made = trainer(promotes)
+        if name == "versions":
+            made.give(job())
+        back = self.away(registry, name)
+        if name != "versions":
+            made.give(job())
+        for _ in range(4):
+            assert made.tick(1).busy
+        made.tick(SPEC.training.timeout_seconds)
+        made.tick(6)
+        (event,) = made.events
+        assert event.kind == "failed"
+        assert "the share is away" in event.reasons[0]
+        back()
+        assert champion(registry) == (1, 1)
+
+    def test_a_champion_that_changes_in_the_last_moment_is_not_replaced(
+        self, trainer: Make, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add_version(registry, SPEC, tmp_path, 2)
+        made = trainer(promotes)
+        works = registry.add
+
+        def slow(*args: object) -> object:
+            stored = works(*args)  # type: ignore[arg-type]
+            registry.set_champion(2, ModelEventKind.PROMOTED)
+            return stored
+
+        monkeypatch.setattr(registry, "add", slow)
+        (event,) = made.run(job())
+        assert event.kind == "refused"
+        assert "the model in service changed meanwhile" in event.reasons[0]
+        assert champion(registry) == (2, 2)
+
+    def followed(self, made: Trainer) -> list[ModelEvent]:
+        for _ in range(ENOUGH):
+            made.tick(1)
+        return made.events
 
 
 class TestRevoked:
