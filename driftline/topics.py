@@ -16,6 +16,9 @@ class TopicPlan:
     co_partitioned: bool
     cleanup: Literal["delete", "compact"]
     keep_forever: bool = False
+    readable_for_retention: bool = False
+    """Compacted only once it is older than the stream's retention: a monitor that was away for a day finds the verdict
+    on its job, although another champion has taken the key since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,16 @@ class Topics:
     def model_events(self) -> str:
         return f"{self.stream}.model-events"
 
+    @property
+    def monitor_state(self) -> str:
+        return f"{self.stream}.monitor-state"
+
     def plans(self) -> tuple[TopicPlan, ...]:
         """All topics of the stream.
 
         Drift events, jobs and verdicts are few and are the stream's history, so they are kept for ever; model
-        events are compacted to the newest of each key (the champion, and one verdict a job).
+        events are compacted to the newest of each key (the champion, and one verdict a job), the monitor's state to
+        the newest of each of its parts.
         """
         return (
             TopicPlan(self.features, True, "delete"),
@@ -69,5 +77,6 @@ class Topics:
             TopicPlan(self.dead_letters, True, "delete"),
             TopicPlan(self.drift_events, False, "delete", keep_forever=True),
             TopicPlan(self.retraining_jobs, False, "delete", keep_forever=True),
-            TopicPlan(self.model_events, False, "compact"),
+            TopicPlan(self.model_events, False, "compact", readable_for_retention=True),
+            TopicPlan(self.monitor_state, False, "compact"),
         )

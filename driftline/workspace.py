@@ -10,6 +10,7 @@ from typing import Any
 
 from driftline.errors import DriftlineError
 from driftline.kafka.connect import Endpoint
+from driftline.kafka.credentials import located
 from driftline.registry.registry import Registry, open_registry
 from driftline.spec.load import load_spec
 from driftline.spec.stream import StreamSpec
@@ -77,7 +78,7 @@ class Workspace:
                     "start one with `driftline up`, or name a broker: DRIFTLINE_KAFKA__BOOTSTRAP=host:9092"
                 )
             bootstrap = note["bootstrap"]
-        return Endpoint(bootstrap, self.spec.kafka, instance)
+        return Endpoint(bootstrap, located(self.spec.kafka, self.folder), instance)
 
     def write_note(self, name: str, note: dict[str, Any]) -> None:
         """Leave a note for other processes, whole or not at all."""

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from driftline.broker.guard import guarded
-from driftline.broker.net import HOST, ask_cluster, free_port
+from driftline.broker.net import EMBEDDED_CLUSTER, HOST, ask_cluster, free_port
 from driftline.errors import DriftlineError
 
 _WHAT_TO_DO = (
@@ -215,7 +215,7 @@ class EmbeddedBroker:
     def _launch(self, binary: Path, port: int, deadline: float) -> None:
         url = f"tcp://{HOST}:{port}"
         # An id of its own, asked back in _wait: another broker may win the race for this port and answer.
-        cluster_id = f"driftline-{uuid.uuid4().hex[:12]}"
+        cluster_id = f"{EMBEDDED_CLUSTER}{uuid.uuid4().hex[:12]}"
         command = [str(binary), "broker", "--listener-url", url, "--advertised-listener-url", url]
         command += ["--storage-engine", "memory://tansu/", "--cluster-id", cluster_id]
         environment = {name: value for name, value in os.environ.items() if name not in _BROKER_VARIABLES}

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 HOST = "127.0.0.1"
 
+# How every embedded broker's cluster id begins; Apache Kafka's ids are 22 characters of base64 without it. Clients tell
+# by it that they speak with a broker which does less.
+EMBEDDED_CLUSTER = "driftline-"
+
 # Below the range from which Linux (32768-60999) and macOS (49152-65535) take ports for outgoing connections:
 # any client can take a port of that range while its broker is down, and a client which keeps trying a dead
 # one on the same machine can even connect to itself.

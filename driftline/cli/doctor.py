@@ -122,18 +122,22 @@ def _stream(path: Path) -> Iterator[Finding]:
 
 def _kafka(workspace: Workspace) -> Iterator[Finding]:
     from driftline.kafka.connect import connect
+    from driftline.kafka.security import cautions
 
     embedded = workspace.spec.kafka.bootstrap == "embedded"
     if embedded:
         yield (
             "note",
             "kafka",
-            "the embedded broker is for development: it forgets everything when it stops, and it shows readers the "
-            "records of aborted transactions, so exactly-once holds only on Apache Kafka",
+            "the embedded broker is for development: it forgets everything when it stops, shows readers the records of "
+            "aborted transactions, fences nobody, and drops the remarks that keep a swap in order; so after a crash an "
+            "answer may be there twice. Exactly-once holds on Apache Kafka (docs/guarantees.md)",
         )
         if workspace.broker_note() is None:
             yield ("note", "kafka", "the embedded broker is not running: `driftline up` starts it")
             return
+    for caution in cautions(workspace.spec.kafka):
+        yield ("note", "kafka", caution)
     endpoint = workspace.endpoint("driftline-doctor")
     tail: Any = None
     try:

@@ -58,6 +58,10 @@ class Fenced(KafkaFault):
     """This member no longer owns what it tried to commit: its outputs were aborted, its work is another's."""
 
 
+class Replaced(Fenced):
+    """Another process of the same name has taken over for good. Going on would only throw that one out in turn."""
+
+
 class Reader(Protocol):
     """A member of a consumer group."""
 
@@ -79,11 +83,23 @@ class Reader(Protocol):
     def rewind(self) -> None:
         """Read on from what is committed: after an aborted commit, everything since is read again."""
 
-    def commit(self, offsets: Offsets) -> None:
-        """Commit next offsets outside any transaction. Raises Fenced, KafkaFault."""
+    def commit(self, offsets: Offsets, remark: str = "") -> None:
+        """Commit next offsets outside any transaction, `remark` with each of them. Raises Fenced, KafkaFault."""
 
     def committed(self) -> dict[TopicPartition, int]:
         """Committed next offsets of the assignment; absent where nothing was committed yet."""
+
+    def remarks(self) -> dict[TopicPartition, str]:
+        """What was remarked with each committed offset of the assignment; absent where there is nothing.
+
+        A remark is Kafka's offset metadata: a short text of whoever committed the offset, replaced with the next.
+        """
+
+    def skipped(self) -> dict[TopicPartition, int]:
+        """Records that retention removed before this member could read them, since the last call.
+
+        Where the next offset to read no longer exists, reading goes on from the oldest record that does.
+        """
 
     def lag(self) -> dict[TopicPartition, int]:
         """Records between this member's position and the end that the last fetch saw."""
@@ -98,11 +114,12 @@ class Writer(Protocol):
     def send(self, out: Outgoing) -> None:
         """Queue records; opens a transaction if this writer has them and none is open."""
 
-    def commit(self, reader: Reader | None, offsets: Offsets) -> None:
-        """Make everything sent since the last commit durable, and `offsets` of `reader` with it.
+    def commit(self, reader: Reader | None, offsets: Offsets, remark: str = "") -> None:
+        """Make everything sent since the last commit durable, and `offsets` of `reader` with it, each with `remark`.
 
         Raises
         ------
+        Replaced : another process of this name has taken over.
         Fenced : another member has taken over; nothing of this round will be visible to read_committed readers.
         KafkaFault : an output could not be written; the offsets were not committed either.
         """
@@ -117,6 +134,9 @@ class Tail(Protocol):
     """Reads whole topics from given offsets, outside any group: followers, reports, training windows."""
 
     def poll(self, timeout: float, max_records: int = 10_000) -> list[Batch]: ...
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Next offsets to read; past the markers of transactions, so that a partition read to its end says so."""
 
     def ends(self) -> dict[TopicPartition, int]:
         """End offsets now. (The embedded broker may report them low for a while: never a proof of completeness.)"""

@@ -32,6 +32,9 @@ _EXPECTED = {
     "finite": "expected a finite number",
 }
 
+# A value beside one of these words is not repeated.
+_SECRET = re.compile(r"passw|secret", re.IGNORECASE)
+
 
 def explain(error: ValidationError, origin: Origin) -> list[str]:
     """One line a problem."""
@@ -77,7 +80,8 @@ def _line(item: ErrorDetails, origin: Origin) -> str:
     for part in where:
         path += f"[{part}]" if isinstance(part, int) and path else (f".{part}" if path else str(part))
     message = item["msg"].removeprefix("Value error, ")
-    if not path:
+    if not path or message.startswith(f"{path}."):
+        # What does not go together: the message begins with the path of the field to change.
         return message + _source(message.split(":")[0].split("."), origin)
     source = _source([str(part) for part in where], origin)
     if kind in ("extra_forbidden", "invalid_key"):
@@ -93,7 +97,7 @@ def _line(item: ErrorDetails, origin: Origin) -> str:
         return f"{path}.type: read {tag!r}{source}; allowed: {', '.join(types)}" + (
             f"; did you mean {near[0]}?" if near else ""
         )
-    if "password" in path:
+    if _SECRET.search(path) or (path.startswith("kafka") and _SECRET.search(str(item["input"]))):
         return f"{path}: {message}{source}"
     return f"{path}: read {short(item['input'])}{source}; {_allows(item, str(where[-1]))}"
 

@@ -17,7 +17,18 @@ PREFIX = "DRIFTLINE_"
 _NOT_SPEC = {"SPEC", "LOG", "LOG_FORMAT", "REQUIRE_KAFKA"}
 _SECTIONS = set(StreamSpec.model_fields)
 # Taken as they stand: a password may be '0123' or '[x', and is no YAML.
-_VERBATIM = {"sasl_password", "sasl_username", "bootstrap"}
+_VERBATIM = {
+    "bootstrap",
+    "sasl_username",
+    "sasl_password",
+    "ssl_key_password",
+    "token_url",
+    "client_id",
+    "client_secret",
+    "scope",
+}
+# Never in the file, and never written.
+SECRETS = (("kafka", "sasl_password"), ("kafka", "ssl_key_password"), ("kafka", "oauth", "client_secret"))
 # Beside its own errors, PyYAML lets through what Python says of a date like 2024-13-45 and of 500 nested brackets.
 _NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
 
@@ -56,11 +67,13 @@ def parse_spec(document: Any, environ: Mapping[str, str] | None = None, source: 
     if not isinstance(document, dict):
         read = "nothing" if document is None else short(document)
         raise SpecError(f"{source}: expected a mapping of fields, read {read}")
-    if isinstance(document.get("kafka"), dict) and "sasl_password" in document["kafka"]:
-        raise SpecError(
-            f"{source}: kafka.sasl_password: a secret does not belong in this file; "
-            f"set the environment variable {PREFIX}KAFKA__SASL_PASSWORD"
-        )
+    for place in SECRETS:
+        if _holds(document, place):
+            field = ".".join(place)
+            raise SpecError(
+                f"{source}: {field}: a secret does not belong in this file; set the environment variable "
+                f"{PREFIX}{'__'.join(place).upper()}, or name a file that holds it: {field}_file"
+            )
     merged, origin = _with_overrides(document, environ or {})
     try:
         return StreamSpec.model_validate(merged)
@@ -70,7 +83,7 @@ def parse_spec(document: Any, environ: Mapping[str, str] | None = None, source: 
 
 def dump_spec(spec: StreamSpec, *, defaults: bool = False) -> str:
     """The specification as YAML; with `defaults`, every field is written out."""
-    data = spec.model_dump(mode="json", exclude_defaults=not defaults, exclude={"kafka": {"sasl_password"}})
+    data = spec.model_dump(mode="json", exclude_defaults=not defaults, exclude=_EXCLUDED)
     # A feature's type is its default inside its own class but is what a reader needs to see.
     data["features"] = [
         {
@@ -90,6 +103,18 @@ def dump_spec(spec: StreamSpec, *, defaults: bool = False) -> str:
         width=110,
         default_flow_style=None,
     )
+
+
+# As pydantic wants it: each secret under the sections that lead to it.
+_EXCLUDED: Any = {"kafka": {"sasl_password": True, "ssl_key_password": True, "oauth": {"client_secret": True}}}
+
+
+def _holds(document: Any, place: tuple[str, ...]) -> bool:
+    for key in place:
+        if not isinstance(document, dict) or key not in document:
+            return False
+        document = document[key]
+    return True
 
 
 def _with_overrides(

@@ -31,11 +31,9 @@ _MEANINGS = {
     "rollout": "What a candidate must show: [rollout](#rollout).",
     "type": "Which kind of feature this is.",
     "kafka.security_protocol": "How the brokers are spoken to: in the open, encrypted, with a user name, or both.",
-    "kafka.sasl_mechanism": "How the user name and the password are shown to the brokers.",
-    "kafka.sasl_username": "The user name, where `security_protocol` begins with SASL.",
-    "kafka.ssl_cafile": "File of the authorities that sign the brokers' certificates, PEM.",
-    "kafka.ssl_certfile": "File of this client's own certificate, PEM.",
-    "kafka.ssl_keyfile": "File of that certificate's key, PEM.",
+    "kafka.sasl_mechanism": "How this client says who it is, where `security_protocol` begins with SASL.",
+    "kafka.sasl_username": "The user name, for PLAIN and SCRAM.",
+    "kafka.oauth": "Tokens from an identity provider: [kafka.oauth](#kafkaoauth).",
     "monitoring.concept": "Concept drift: [monitoring.concept](#monitoringconcept).",
     "monitoring.data": "Data drift and prediction drift: [monitoring.data](#monitoringdata).",
     "monitoring.policy": "When drift becomes a retraining job: [monitoring.policy](#monitoringpolicy).",
@@ -80,7 +78,9 @@ variables are no fields:
 | `DRIFTLINE_LOG_FORMAT` | `json` or `text`; by default text on a terminal, JSON elsewhere. |
 | `DRIFTLINE_REQUIRE_KAFKA` | Tests only: a broker that cannot be started is a failure, not a skip. |
 
-`kafka.sasl_password` can be set by `DRIFTLINE_KAFKA__SASL_PASSWORD` only.
+The secrets `kafka.sasl_password`, `kafka.ssl_key_password` and `kafka.oauth.client_secret` are taken from such
+variables, or from the files that the fields of the same name with `_file` name; never from this file: see
+[security](security.md). Relative paths of files are taken from the folder of this file.
 """
 
 _FEATURES = """\

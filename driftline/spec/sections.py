@@ -3,11 +3,29 @@
 Every field has a default that works; every description is what `driftline spec` and the docs show.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
+from driftline.spec.contradictions import contradiction
 from driftline.spec.features import Strict
+
+
+class OAuthSpec(Strict):
+    """OAUTHBEARER: tokens by the client-credentials grant (RFC 6749, section 4.4)."""
+
+    token_url: str | None = Field(
+        default=None, description="The identity provider's token endpoint; https, or http on this machine."
+    )
+    client_id: str | None = Field(default=None, description="The client's name at the identity provider.")
+    client_secret: SecretStr | None = Field(
+        default=None, description="Only by environment: DRIFTLINE_KAFKA__OAUTH__CLIENT_SECRET. Refused in the file."
+    )
+    client_secret_file: str | None = Field(default=None, description="File that holds the client's secret.")
+    scope: str | None = Field(default=None, description="The scope to ask for, if the provider wants one.")
+    cafile: str | None = Field(
+        default=None, description="File of the authorities that sign the endpoint's certificate, PEM."
+    )
 
 
 class KafkaSpec(Strict):
@@ -22,7 +40,11 @@ class KafkaSpec(Strict):
     retention_hours: int = Field(
         default=168, ge=1, description="How long records stay readable; must cover the longest training window."
     )
-    client: Literal["auto", "kafka-python"] = Field(default="auto", description="Which Kafka client to use.")
+    client: Literal["auto", "kafka-python", "confluent-kafka"] = Field(
+        default="auto",
+        description="Which Kafka library serves the consumers; 'auto' takes confluent-kafka where it is installed "
+        "(`pip install driftline[fast]`), else kafka-python. The monitor always uses kafka-python.",
+    )
     guarantee: Literal["exactly-once", "at-least-once"] = Field(
         default="exactly-once",
         description="'exactly-once' commits outputs and input offsets in one Kafka transaction; "
@@ -30,14 +52,39 @@ class KafkaSpec(Strict):
     )
     session_timeout_ms: int = Field(default=6_000, ge=1_000, le=300_000, description="Group session time-out.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    ssl_cafile: str | None = Field(
+        default=None,
+        description="File of the authorities that sign the brokers' certificates, PEM; without it, the system's.",
+    )
+    ssl_certfile: str | None = Field(
+        default=None, description="File of this client's own certificate (mutual TLS), PEM."
+    )
+    ssl_keyfile: str | None = Field(default=None, description="File of that certificate's key, PEM.")
+    ssl_key_password: SecretStr | None = Field(
+        default=None,
+        description="Of an encrypted key; only by environment: DRIFTLINE_KAFKA__SSL_KEY_PASSWORD. Refused in the file.",
+    )
+    ssl_key_password_file: str | None = Field(default=None, description="File that holds the key's password.")
+    ssl_check_hostname: bool = Field(
+        default=True, description="Whether a broker's certificate must name the host that was asked for."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = Field(
         default=None, description="Only by environment: DRIFTLINE_KAFKA__SASL_PASSWORD. Refused in the file."
     )
-    ssl_cafile: str | None = None
-    ssl_certfile: str | None = None
-    ssl_keyfile: str | None = None
+    sasl_password_file: str | None = Field(default=None, description="File that holds the password.")
+    sasl_token_file: str | None = Field(
+        default=None,
+        description="OAUTHBEARER: file that holds the token; read again for every token shown, so it may be replaced.",
+    )
+    oauth: OAuthSpec = OAuthSpec()
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if (complaint := contradiction(self)) is not None:
+            raise ValueError(complaint)
+        return self
 
 
 class ServingSpec(Strict):
@@ -55,7 +102,10 @@ class ServingSpec(Strict):
         default=3_650, ge=1, description="An event time further back than this becomes a dead letter."
     )
     dead_letter_payload_bytes: int = Field(
-        default=4_096, ge=0, description="How much of a refused record's bytes its dead letter keeps."
+        default=4_096,
+        ge=0,
+        le=524_288,
+        description="How much of a refused record's bytes its dead letter keeps; in base64 it is a third longer.",
     )
 
 

@@ -49,7 +49,9 @@ class ApacheKafka:
     kept between them. With three nodes topics are replicated thrice with two in-sync replicas wanted.
 
     ``directory`` gets a folder and a log for every node. ``settings`` are lines of ``server.properties`` that
-    replace the ones chosen here, ``jvm`` the options of the virtual machine. Every node dies with this
+    replace the ones chosen here, ``jvm`` the options of the virtual machine. ``listeners`` names further listeners
+    beside the plaintext one, each with its protocol (``{"WIRE": "SASL_SSL"}``; their addresses: ``bootstrap_at``), and
+    ``format_options`` go to the tool that formats the data folders (``--add-scram …``). Every node dies with this
     process, and with the thread that started it. A node that was killed is let in again only when its old
     session has ended, after ``broker.session.timeout.ms``.
     """
@@ -61,6 +63,8 @@ class ApacheKafka:
         settings: Mapping[str, str] | None = None,
         jvm: Sequence[str] = QUICK_START,
         deadline_s: float = 60.0,
+        listeners: Mapping[str, str] | None = None,
+        format_options: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         self.nodes = nodes
@@ -69,8 +73,11 @@ class ApacheKafka:
         self._settings = dict(settings or {})
         self._jvm = list(jvm)
         self._deadline_s = deadline_s
+        self._listeners = dict(listeners or {})
+        self._format_options = list(format_options)
         self._ports: list[int] = []
         self._controller_ports: list[int] = []
+        self._listener_ports: dict[str, list[int]] = {}
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._formatted = False
 
@@ -78,6 +85,10 @@ class ApacheKafka:
     def bootstrap(self) -> str:
         """``host:port`` of every node, joined by commas."""
         return ",".join(f"{HOST}:{port}" for port in self._ports)
+
+    def bootstrap_at(self, listener: str, host: str = HOST) -> str:
+        """``host:port`` of every node at one of the further ``listeners``."""
+        return ",".join(f"{host}:{port}" for port in self._listener_ports[listener])
 
     def log(self, node: int) -> Path:
         """Return the file with everything a node printed."""
@@ -153,6 +164,7 @@ class ApacheKafka:
         libs = kafka_jars()
         self._ports = [free_port() for _ in range(self.nodes)]
         self._controller_ports = [free_port() for _ in range(self.nodes)]
+        self._listener_ports = {name: [free_port() for _ in range(self.nodes)] for name in self._listeners}
         formatting: list[tuple[subprocess.Popen[bytes], int]] = []
         for i in range(self.nodes):
             home = self._home(i)
@@ -164,7 +176,9 @@ class ApacheKafka:
             tool = ["kafka.tools.StorageTool", "format", "-t", self.cluster_id]
             with self.log(i).open("ab") as out:
                 # All at once: most of it is the virtual machine's start.
-                formatting.append((self._java(i, libs, [*tool, "-c", "server.properties"], out), i))
+                formatting.append(
+                    (self._java(i, libs, [*tool, "-c", "server.properties", *self._format_options], out), i)
+                )
         for process, i in formatting:
             if process.wait(self._deadline_s) != 0:
                 raise KafkaStartError(f"formatting node {i} failed:\n{self._tail(i)}")
@@ -226,15 +240,17 @@ class ApacheKafka:
         voters = ",".join(f"{i}@{HOST}:{port}" for i, port in enumerate(self._controller_ports))
         replicas, in_sync = str(min(self.nodes, 3)), "2" if self.nodes >= 3 else "1"
         plain, control = self._ports[node], self._controller_ports[node]
+        further = [f"{name}://{HOST}:{ports[node]}" for name, ports in self._listener_ports.items()]
+        protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"} | self._listeners
         return {
             "process.roles": "broker,controller",
             "node.id": str(node),
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{HOST}:{plain},CONTROLLER://{HOST}:{control}",
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{plain}",
+            "listeners": ",".join([f"PLAINTEXT://{HOST}:{plain}", f"CONTROLLER://{HOST}:{control}", *further]),
+            "advertised.listeners": ",".join([f"PLAINTEXT://{HOST}:{plain}", *further]),
             "inter.broker.listener.name": "PLAINTEXT",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
             "log.dirs": "data",
             "auto.create.topics.enable": "false",
             "default.replication.factor": replicas,

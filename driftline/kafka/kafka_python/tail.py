@@ -63,6 +63,12 @@ class TopicTail:
         except KafkaError as error:
             raise KafkaFault(f"poll failed: {error}") from error
 
+    def positions(self) -> dict[TopicPartition, int]:
+        try:
+            return {(p.topic, p.partition): self._consumer.position(p) or 0 for p in self._consumer.assignment()}
+        except KafkaError as error:
+            raise KafkaFault(f"positions cannot be read: {error}") from error
+
     def ends(self) -> dict[TopicPartition, int]:
         try:
             ends = self._consumer.end_offsets(list(self._consumer.assignment()))
