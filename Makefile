@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$p"; break; }; done)
 
 .DEFAULT_GOAL := menu
-.PHONY: menu demo test lint types test-fast schemas constraints clean
+.PHONY: menu demo test lint types test-fast test-faults fuzz schemas constraints clean
 
 menu:  ## Show this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,15 @@ test: $(VENV)/.dev lint types  ## Run every check and test (installs what it nee
 
 test-fast: $(VENV)/.dev  ## Only the tests that start no broker and train no model
 	$(BIN)/python -m pytest tests --ignore=tests/kafka --ignore=tests/e2e --ignore=tests/training --ignore=tests/broker $(ARGS)
+
+test-faults: $(VENV)/.dev  ## Kill services 200 times under a million records and count what is lost (under 20 minutes; build/faults.json)
+	$(BIN)/python -m tests.faults $(ARGS)
+
+fuzz: $(VENV)/.dev  ## Search for bytes that a decoder reads wrongly (Linux on x86-64; SECONDS=60 for each of three)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
+	@for kind in features labels predictions; do mkdir -p build/fuzz/$$kind && $(BIN)/python -m tests.fuzz.fuzz_$$kind \
+		-max_total_time=$(or $(SECONDS),60) -max_len=8192 -artifact_prefix=build/fuzz/$$kind- \
+		build/fuzz/$$kind tests/fuzz/seeds/$$kind || exit 1; done
 
 lint: $(VENV)/.dev  ## Style
 	$(BIN)/ruff check .

@@ -1,18 +1,25 @@
 """The consumer as a service: the core under the loop, the model follower beside it."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from prometheus_client import Counter as PrometheusCounter
 from prometheus_client import Gauge
 
 from consumers.core import ConsumerCore, Version
+from driftline.kafka.interface import TopicPartition
 from driftline.model.answers import Decision
-from driftline.model.scorer import open_scorer
+from driftline.model.scorer import Scorer, open_scorer
 from driftline.registry.manifest import Manifest
 from driftline.service.follower import ModelFollower
 from driftline.service.loop import Hooks, LoopSettings
+from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
+
+log = structlog.get_logger()
 
 
 def build(context: ServiceContext) -> Service:
@@ -21,17 +28,38 @@ def build(context: ServiceContext) -> Service:
     core = ConsumerCore(spec)
     metrics = _Metrics(context.prometheus)
 
-    def load(manifest: Manifest) -> Version:
+    def load(manifest: Manifest) -> _Loaded:
         with registry.local_copy(manifest.version) as folder:
             scorer = open_scorer(manifest, folder)
-        return Version(manifest.version, scorer, Decision(spec, manifest.thresholds))
+        return _Loaded(scorer, Decision(spec, manifest.thresholds))
 
-    follower = ModelFollower(spec, context.client, registry, load, failed=metrics.load_failed)
+    follower = ModelFollower(
+        spec,
+        context.client,
+        registry,
+        load,
+        failed=metrics.load_failed,
+        metrics=RegistryMetrics(context.prometheus),
+    )
 
     def between() -> None:
         if (newest := follower.take()) is not None:
-            core.install(newest[1])
+            champion, loaded = newest
+            core.install(Version(champion.version, champion.sequence, loaded.scorer, loaded.decision))
         metrics.copy(core)
+
+    def remarked(remarks: Mapping[TopicPartition, str]) -> None:
+        core.remarked(remarks.values())
+        if not core.open:
+            log.info("another member has answered with a newer champion; waiting for it", sequence=core.fence)
+            follower.need(core.fence)
+
+    def ready() -> str | None:
+        if core.version is None:
+            return follower.trouble or "no model in service yet: train one with `driftline train`"
+        if not core.open:
+            return follower.trouble or f"waiting for champion {core.fence}, which another member has answered with"
+        return None
 
     return Service(
         core=core,
@@ -42,12 +70,20 @@ def build(context: ServiceContext) -> Service:
             max_wait=spec.serving.max_wait_ms / 1000,
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),
-        hooks=Hooks(between=between, open=lambda: core.version is not None),
-        ready=lambda: None if core.version else "no model in service yet: train one with `driftline train`",
+        hooks=Hooks(between=between, open=lambda: core.open, remarked=remarked),
+        ready=ready,
         detail=lambda: {"version": core.version.number if core.version else None},
         start=follower.start,
         close=follower.close,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What the follower's thread makes ready of a version."""
+
+    scorer: Scorer
+    decision: Decision
 
 
 class _Metrics:

@@ -37,6 +37,12 @@ class Prediction(Record):
     source_partition: Partition
     source_offset: Offset
     scored_at: EpochMs
+    champion_sequence: int = Field(
+        default=0,
+        ge=0,
+        description="Which change of champion put the version into service. It never falls along the offsets of a "
+        "partition: up to one offset the former version answered, and from the next one on the new one.",
+    )
 
 
 class Label(Record):
@@ -55,6 +61,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too-large"
     NOT_UTF8 = "not-utf8"
     MALFORMED_JSON = "malformed-json"
+    DUPLICATE_KEY = "duplicate-key"
     NOT_AN_OBJECT = "not-an-object"
     TOO_DEEP = "too-deep"
     MISSING_FIELD = "missing-field"
@@ -66,6 +73,7 @@ class Reason(StrEnum):
     MISSING_VALUE = "missing-value"
     NOT_FINITE = "not-finite"
     UNKNOWN_CATEGORY = "unknown-category"
+    UNKNOWN_CLASS = "unknown-class"
     FUTURE_TIMESTAMP = "future-timestamp"
     STALE_TIMESTAMP = "stale-timestamp"
 

@@ -1,118 +1,105 @@
 """Why a feature record could not be decoded: the slow, careful second look at a value the fast decoder refused."""
 
-import json
-import math
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from driftline.records.data import Reason
 from driftline.spec.stream import StreamSpec
+from driftline.wire.json_text import kind_of, parse, short, shown
+from driftline.wire.rejects import Diagnosis, Refused
 
-_FIELDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+Fields = tuple[tuple[str, type | tuple[type, ...], str], ...]
+
+_FIELDS: Fields = (
     ("record_id", str, "a string"),
     ("device_id", str, "a string"),
     ("event_time", int, "an integer (epoch milliseconds)"),
     ("features", (list, dict), "an array or an object"),
 )
+# The first number that float32 rounds to infinity: half a step above its largest, 2**128 - 2**104. Exact as a float.
+_INFINITE = float(2**128 - 2**103)
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    reason: Reason
-    detail: str
-
-
-class _Found(Exception):
-    def __init__(self, reason: Reason, detail: str) -> None:
-        self.diagnosis = Diagnosis(reason, detail)
-
-
-def diagnose(value: bytes | None, spec: StreamSpec, decoder_said: str) -> Diagnosis:
-    """Name the first thing that is wrong with `value`.
+class FeatureDiagnosis:
+    """Names the first thing that is wrong with a value.
 
     Parameters
     ----------
-    decoder_said : the fast decoder's own words, used where Python's parser finds nothing wrong (for example an
-        integer beyond 64 bits, which is valid JSON).
+    spec : the stream.
     """
-    try:
-        _check(value, spec)
-    except _Found as found:
-        return found.diagnosis
-    return Diagnosis(Reason.WRONG_TYPE, decoder_said)
+
+    def __init__(self, spec: StreamSpec) -> None:
+        self._stream = spec.stream
+        self._limit = spec.serving.max_record_bytes
+        self._features = [(f.name, f.type) for f in spec.features]
+        self._names = {f.name for f in spec.features}
+
+    def of(self, value: bytes | None, decoder_said: str) -> Diagnosis:
+        """Of a value that the fast decoder refused.
+
+        Parameters
+        ----------
+        decoder_said : the fast decoder's own words, used where nothing else is found.
+        """
+        try:
+            document = parse(self._sized(value), self._names)
+            check_fields(document, _FIELDS, "a feature record")
+            self._check_features(document["features"])
+        except Refused as refused:
+            return refused.diagnosis
+        return Diagnosis(Reason.WRONG_TYPE, decoder_said)
+
+    def _sized(self, value: bytes | None) -> bytes:
+        if not value:
+            raise Refused(Reason.EMPTY_VALUE, "no value" if value is None else "an empty value")
+        if len(value) > self._limit:
+            raise Refused(Reason.TOO_LARGE, f"{len(value)} bytes; allowed: {self._limit}")
+        return value
+
+    def _check_features(self, features: list[Any] | dict[str, Any]) -> None:
+        if isinstance(features, dict):
+            if strange := [name for name in features if name not in self._names]:
+                raise Refused(Reason.UNKNOWN_FEATURE, f"features.{shown(strange[0])}: not a feature of {self._stream}")
+            if absent := [name for name, _ in self._features if name not in features]:
+                raise Refused(Reason.MISSING_FIELD, f"features.{absent[0]}: not there; send null for a missing value")
+            values = [features[name] for name, _ in self._features]
+        else:
+            values = features
+            if len(values) != len(self._features):
+                raise Refused(
+                    Reason.WRONG_WIDTH, f"features: {len(values)} values; {self._stream} has {len(self._features)}"
+                )
+        for (name, kind), value in zip(self._features, values, strict=True):
+            ordinary = type(value) is float and kind == "numeric" and -_INFINITE < value < _INFINITE
+            if not ordinary and value is not None:
+                _check_value(name, kind, value)
 
 
-def _check(value: bytes | None, spec: StreamSpec) -> None:
-    if not value:
-        raise _Found(Reason.EMPTY_VALUE, "no value" if value is None else "an empty value")
-    if len(value) > spec.serving.max_record_bytes:
-        raise _Found(Reason.TOO_LARGE, f"{len(value)} bytes; allowed: {spec.serving.max_record_bytes}")
-    document = _parse(value)
+def check_fields(document: Any, fields: Fields, what: str) -> None:
+    """Check what all records have in common: an object of a known version, with these fields. Raises Refused."""
     if not isinstance(document, dict):
-        raise _Found(Reason.NOT_AN_OBJECT, f"a JSON {_type(document)}; a feature record is an object")
+        raise Refused(Reason.NOT_AN_OBJECT, f"a JSON {kind_of(document)}; {what} is an object")
     version = document.get("schema_version", 1)
-    if version != 1 or isinstance(version, bool):
-        raise _Found(Reason.UNSUPPORTED_SCHEMA, f"schema_version: {_short(version)}; this version reads 1")
-    for name, kind, expected in _FIELDS:
+    if version != 1 or type(version) is not int:
+        raise Refused(Reason.UNSUPPORTED_SCHEMA, f"schema_version: {short(version)}; this version reads 1")
+    for name, kind, expected in fields:
         if name not in document:
-            raise _Found(Reason.MISSING_FIELD, f"{name}: not there")
+            raise Refused(Reason.MISSING_FIELD, f"{name}: not there")
         if not isinstance(document[name], kind) or isinstance(document[name], bool):
-            raise _Found(Reason.WRONG_TYPE, f"{name}: {_short(document[name])}; expected {expected}")
+            raise Refused(Reason.WRONG_TYPE, f"{name}: {short(document[name])}; expected {expected}")
     for name in ("record_id", "device_id"):
         if not 1 <= len(document[name]) <= 128:
-            raise _Found(Reason.INVALID_ID, f"{name}: {len(document[name])} characters; allowed: 1 to 128")
-    _check_features(document["features"], spec)
+            raise Refused(Reason.INVALID_ID, f"{name}: {len(document[name])} characters; allowed: 1 to 128")
 
 
-def _parse(value: bytes) -> Any:
-    def constant(token: str) -> NoReturn:
-        raise _Found(Reason.NOT_FINITE, f"the token {token}; JSON has no such number, send null for a missing value")
-
-    try:
-        return json.loads(value.decode("utf-8"), parse_constant=constant)
-    except UnicodeDecodeError as error:
-        raise _Found(Reason.NOT_UTF8, f"byte {error.start}: {error.reason}") from None
-    except RecursionError:
-        raise _Found(Reason.TOO_DEEP, "nested too deeply") from None
-    except ValueError as error:
-        raise _Found(Reason.MALFORMED_JSON, str(error)) from None
-
-
-def _check_features(features: list[Any] | dict[str, Any], spec: StreamSpec) -> None:
-    names = [f.name for f in spec.features]
-    if isinstance(features, dict):
-        if strange := [name for name in features if name not in set(names)]:
-            raise _Found(Reason.UNKNOWN_FEATURE, f"features.{strange[0][:80]}: not a feature of {spec.stream}")
-        if absent := [name for name in names if name not in features]:
-            raise _Found(Reason.MISSING_FIELD, f"features.{absent[0]}: not there; send null for a missing value")
-        values = [features[name] for name in names]
-    else:
-        values = features
-        if len(values) != len(names):
-            raise _Found(Reason.WRONG_WIDTH, f"features: {len(values)} values; {spec.stream} has {len(names)}")
-    for feature, value in zip(spec.features, values, strict=True):
-        if isinstance(value, (list, dict)):
-            raise _Found(Reason.WRONG_TYPE, f"features.{feature.name}: a JSON {_type(value)}; expected one value")
-        if value is None:
-            continue
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if feature.type == "numeric" and not number:
-            if isinstance(value, str) and value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
-                raise _Found(Reason.NOT_FINITE, f"features.{feature.name}: {value!r}; send null for a missing value")
-            raise _Found(Reason.WRONG_TYPE, f"features.{feature.name}: {_short(value)}; expected a number or null")
-        if feature.type == "numeric" and (abs(value) > 3.4e38 or not math.isfinite(value)):
-            raise _Found(Reason.NOT_FINITE, f"features.{feature.name}: outside the range of float32")
-        if feature.type == "text" and not isinstance(value, str):
-            raise _Found(Reason.WRONG_TYPE, f"features.{feature.name}: {_short(value)}; expected a string or null")
-        if feature.type == "categorical" and isinstance(value, float):
-            raise _Found(Reason.WRONG_TYPE, f"features.{feature.name}: {_short(value)}; expected a string or null")
-
-
-def _type(value: Any) -> str:
-    names = {list: "array", dict: "object", str: "string", bool: "boolean", type(None): "null"}
-    return names.get(type(value), "number")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+def _check_value(name: str, kind: str, value: Any) -> None:
+    if isinstance(value, (list, dict)):
+        raise Refused(Reason.WRONG_TYPE, f"features.{name}: a JSON {kind_of(value)}; expected one value")
+    if kind == "numeric":
+        if type(value) is str and value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+            raise Refused(Reason.NOT_FINITE, f"features.{name}: {short(value)}; send null for a missing value")
+        if type(value) is str or type(value) is bool:
+            raise Refused(Reason.WRONG_TYPE, f"features.{name}: {short(value)}; expected a number or null")
+        if abs(value) >= _INFINITE:
+            raise Refused(Reason.NOT_FINITE, f"features.{name}: outside the range of float32")
+    elif (kind == "text" and type(value) is not str) or type(value) is float:
+        raise Refused(Reason.WRONG_TYPE, f"features.{name}: {short(value)}; expected a string or null")

@@ -6,29 +6,21 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from driftline.kafka.interface import Batch
 from driftline.model.columns import Columns
 from driftline.records.data import Reason
 from driftline.spec.stream import StreamSpec
-from driftline.wire.diagnosis import Diagnosis, diagnose
+from driftline.wire.diagnosis import FeatureDiagnosis
+from driftline.wire.json_text import exact, parse, plain
+from driftline.wire.rejects import Diagnosis, Refused, Reject, reject
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 _Category = str | int | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A record that cannot be scored."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    reason: Reason
-    detail: str
+_FAR = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +43,10 @@ class FeatureDecoder:
     """Decodes feature records of one stream.
 
     The record's shape (how many features, which type each) is compiled into a msgspec decoder, so that width and
-    types are checked in C while parsing. Only a record that fails is looked at by Python, to name its reason. Values
-    are decoded one by one, never joined into one document: a joined document would let one malformed value reach
-    into its neighbours.
+    types are checked in C while parsing. Only a record that fails is looked at by Python, to name its reason, and one
+    that may hold more than was decoded (a key twice, a field of a newer writer), to see that it is sound. Values are
+    decoded one by one, never joined into one document: a joined document would let one malformed value reach into its
+    neighbours.
 
     Parameters
     ----------
@@ -62,6 +55,9 @@ class FeatureDecoder:
 
     def __init__(self, spec: StreamSpec) -> None:
         self._spec = spec
+        self._diagnosis = FeatureDiagnosis(spec)
+        self._names = tuple(f.name for f in spec.features)
+        self._named_keys = len(self._names) + sum(name.count(":") for name in self._names)
         kinds: dict[str, Any] = {"numeric": float | None, "categorical": _Category, "text": str | None}
         types = [kinds[f.type] for f in spec.features]
         by_name = msgspec.defstruct(
@@ -77,13 +73,12 @@ class FeatureDecoder:
                 ("device_id", _Id),
                 ("event_time", int),
                 ("features", tuple[tuple(types)] | by_name),  # type: ignore[misc]
-                ("schema_version", int, 1),
+                ("schema_version", int | msgspec.UnsetType, msgspec.UNSET),
             ],
             gc=False,
         )
         # Any: the struct is made at run time, so no type checker can know its fields.
         self._decode: Any = msgspec.json.Decoder(record).decode
-        self._as_tuple = msgspec.structs.astuple
         position = {f.name: i for i, f in enumerate(spec.features)}
         self._numeric = [position[f.name] for f in spec.numeric]
         self._categorical = [position[f.name] for f in spec.categorical]
@@ -107,20 +102,34 @@ class FeatureDecoder:
         rows: list[tuple[Any, ...]] = []
         where: list[tuple[Batch, int]] = []
         rejects: list[Reject] = []
-        decode, limit = self._decode, self._max_bytes
+        decode, limit, named_keys = self._decode, self._max_bytes, self._named_keys
         for batch in batches:
             for index, value in enumerate(batch.values):
                 try:
                     if value is None or len(value) > limit:
                         raise msgspec.ValidationError
                     record = decode(value)
-                    if record.schema_version != 1:
+                    version, features = record.schema_version, record.features
+                    if version is UNSET:
+                        keys = 4
+                    elif version == 1:
+                        keys = 5
+                    else:
                         raise msgspec.ValidationError
-                    features = record.features
+                    by_name = type(features) is not tuple
+                    if by_name:
+                        features = astuple(features)
+                        keys += named_keys
+                    sure = value.count(b":") == keys or exact(value, keys, self._strings(record, features))
+                    if not sure and (by_name or not plain(value)):
+                        parse(value, self._names)
                 except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-                    rejects.append(self._reject(batch, index, diagnose(value, self._spec, str(error))))
+                    rejects.append(reject(batch, index, self._diagnosis.of(value, str(error))))
                     continue
-                rows.append(features if type(features) is tuple else self._as_tuple(features))
+                except Refused as refused:
+                    rejects.append(reject(batch, index, refused.diagnosis))
+                    continue
+                rows.append(features)
                 ids.append(record.record_id)
                 devices.append(record.device_id)
                 times.append(record.event_time)
@@ -140,18 +149,19 @@ class FeatureDecoder:
         n = len(rows)
         columns = self._matrices(rows)
         # msgspec takes integers of any size; an event time beyond int64 is judged by its sign, as far off.
-        event_times = np.array([max(min(t, 2**62), -(2**62)) for t in times], dtype=np.int64)
+        event_times = np.array([max(min(t, _FAR), -_FAR) for t in times], dtype=np.int64)
         bad: dict[int, Diagnosis] = {}
         for row in np.flatnonzero(event_times > now_ms + self._future_ms).tolist():
+            ahead = (int(event_times[row]) - now_ms) // 1000
             bad[row] = Diagnosis(
                 Reason.FUTURE_TIMESTAMP,
-                f"event_time: {times[row]} is {(times[row] - now_ms) / 1000:.0f} s ahead of the clock; "
+                f"event_time: {_time(times[row])} is {ahead} s ahead of the clock; "
                 f"allowed: {self._future_ms // 1000} s",
             )
         for row in np.flatnonzero(event_times < now_ms - self._age_ms).tolist():
             bad[row] = Diagnosis(
                 Reason.STALE_TIMESTAMP,
-                f"event_time: {times[row]} is older than {self._spec.serving.max_age_days} days "
+                f"event_time: {_time(times[row])} is older than {self._spec.serving.max_age_days} days "
                 "(is it in milliseconds?)",
             )
         self._judge_values(columns, bad)
@@ -159,7 +169,7 @@ class FeatureDecoder:
             keep = np.ones(n, dtype=bool)
             for row, diagnosis in sorted(bad.items()):
                 keep[row] = False
-                rejects.append(self._reject(*where[row], diagnosis))
+                rejects.append(reject(*where[row], diagnosis))
             chosen = np.flatnonzero(keep)
             columns, event_times = columns.take(chosen), event_times[chosen]
             ids, devices, where = ([column[i] for i in chosen] for column in (ids, devices, where))  # type: ignore[assignment]
@@ -170,7 +180,7 @@ class FeatureDecoder:
             partitions=np.fromiter((batch.partition for batch, _ in where), np.int64, len(where)),
             offsets=np.fromiter((batch.offsets[index] for batch, index in where), np.int64, len(where)),
             columns=columns,
-            rejects=rejects,
+            rejects=_in_order(rejects) if bad else rejects,
         )
 
     def _matrices(self, rows: list[tuple[Any, ...]]) -> Columns:
@@ -220,17 +230,18 @@ class FeatureDecoder:
                 for row in np.flatnonzero([value is None for value in columns.text[:, j]]).tolist():
                     bad.setdefault(row, _missing(text.name))
 
-    @staticmethod
-    def _reject(batch: Batch, index: int, diagnosis: Diagnosis) -> Reject:
-        return Reject(
-            batch.topic,
-            batch.partition,
-            batch.offsets[index],
-            batch.keys[index],
-            batch.values[index],
-            diagnosis.reason,
-            diagnosis.detail,
-        )
+    def _strings(self, record: Any, features: tuple[Any, ...]) -> list[str]:
+        texts = [] if self._all_numeric else [value for value in features if type(value) is str]
+        return [record.record_id, record.device_id, *texts]
+
+
+def _in_order(rejects: list[Reject]) -> list[Reject]:
+    """By partition, and within each as its records stood: values are judged later than what could not be decoded."""
+    return sorted(rejects, key=lambda reject: (reject.partition, reject.offset))
+
+
+def _time(time: int) -> str:
+    return str(time) if -_FAR <= time <= _FAR else f"a number of {time.bit_length()} bits"
 
 
 def _category(value: int | bool) -> str:

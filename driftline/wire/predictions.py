@@ -2,14 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from driftline.kafka.interface import Batch
+from driftline.wire.json_text import exact, parse, plain
+from driftline.wire.rejects import Refused
 
 Answer = str | list[str]
+_FAR = 2**62
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_Time = Annotated[int, msgspec.Meta(ge=-_FAR, le=_FAR)]
+_Place = Annotated[int, msgspec.Meta(ge=0, le=_FAR)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class _Prediction(msgspec.Struct, gc=False):
@@ -26,10 +35,28 @@ class _Prediction(msgspec.Struct, gc=False):
     source_partition: int
     source_offset: int
     scored_at: int
+    champion_sequence: int = 0
+
+
+class _Read(msgspec.Struct, gc=False):
+    """The same as it is read, with the contract's bounds; numbers beyond 62 bits are none of driftline's."""
+
+    record_id: _Id
+    device_id: _Id
+    event_time: _Time
+    prediction: Answer
+    confidence: _Share
+    probabilities: list[_Share]
+    model_version: Annotated[int, msgspec.Meta(ge=1, le=_FAR)]
+    source_partition: _Place
+    source_offset: _Place
+    scored_at: _Time
+    champion_sequence: _Place | msgspec.UnsetType = UNSET
+    schema_version: int | msgspec.UnsetType = UNSET
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Prediction).decode
+_decode = msgspec.json.Decoder(_Read).decode
 
 
 def encode_predictions(
@@ -43,6 +70,7 @@ def encode_predictions(
     partitions: NDArray[np.int64],
     offsets: NDArray[np.int64],
     scored_at: int,
+    champion_sequence: int = 0,
 ) -> list[bytes]:
     """Wire bytes of n predictions; all columns have length n, `probabilities` is [n, K].
 
@@ -60,7 +88,22 @@ def encode_predictions(
         strict=True,
     )
     return [
-        _encode(_Prediction(1, rid, device, time, answer, sure, proba, model_version, partition, offset, scored_at))
+        _encode(
+            _Prediction(
+                1,
+                rid,
+                device,
+                time,
+                answer,
+                sure,
+                proba,
+                model_version,
+                partition,
+                offset,
+                scored_at,
+                champion_sequence,
+            )
+        )
         for rid, device, time, answer, sure, proba, partition, offset in rows
     ]
 
@@ -89,19 +132,18 @@ class Predictions:
 
 def decode_predictions(batches: Sequence[Batch], classes: int) -> Predictions:
     """Decode batches of NAME.predictions; `classes` is K."""
-    rows: list[_Prediction] = []
+    rows: list[_Read] = []
     malformed = 0
     for batch in batches:
         for value in batch.values:
             try:
                 row = _decode(value or b"")
-            except (msgspec.MsgspecError, UnicodeError):
+                if not (_fits(row, classes) and _sound(value or b"", row)):
+                    raise msgspec.ValidationError
+            except (msgspec.MsgspecError, RecursionError, UnicodeError, Refused):
                 malformed += 1
                 continue
-            if len(row.probabilities) == classes and row.schema_version == 1:
-                rows.append(row)
-            else:
-                malformed += 1
+            rows.append(row)
     return Predictions(
         record_ids=[r.record_id for r in rows],
         device_ids=[r.device_id for r in rows],
@@ -115,3 +157,15 @@ def decode_predictions(batches: Sequence[Batch], classes: int) -> Predictions:
         scored_at=np.array([r.scored_at for r in rows], dtype=np.int64),
         malformed=malformed,
     )
+
+
+def _fits(row: _Read, classes: int) -> bool:
+    several = isinstance(row.prediction, list) and len(row.prediction) > classes
+    return len(row.probabilities) == classes and row.schema_version in (UNSET, 1) and not several
+
+
+def _sound(value: bytes, row: _Read) -> bool:
+    """Whether nothing stands in what was passed over that makes it two things at once. Raises Refused."""
+    keys = 10 + (row.schema_version is not UNSET) + (row.champion_sequence is not UNSET)
+    strings = (row.record_id, row.device_id)
+    return exact(value, keys, strings) or plain(value) or parse(value) is not None

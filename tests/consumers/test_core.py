@@ -4,9 +4,10 @@ import base64
 import json
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from consumers.core import ConsumerCore, Version
+from consumers.core import ConsumerCore, Version, sequence_of
 from driftline.kafka.interface import Batch, Outgoing
 from driftline.model.answers import Decision
 from driftline.model.columns import Columns
@@ -23,9 +24,13 @@ class Nearest:
         return np.eye(3, dtype=np.float32)[columns.numeric[:, 0].astype(int)] * 0.8 + np.float32(0.2 / 3)
 
 
-def core(version: int = 1) -> ConsumerCore:
+def version(number: int, sequence: int = 1) -> Version:
+    return Version(number, sequence, Nearest(), Decision(SPEC))
+
+
+def core(number: int = 1, sequence: int = 1) -> ConsumerCore:
     made = ConsumerCore(SPEC)
-    made.install(Version(version, Nearest(), Decision(SPEC)))
+    made.install(version(number, sequence))
     return made
 
 
@@ -79,8 +84,38 @@ class TestSwap:
     def test_every_prediction_says_which_version_answered(self) -> None:
         made = core(1)
         before = made.process([batch([feature_record([0, 0, 0])])], NOW).outputs
-        made.install(Version(2, Nearest(), Decision(SPEC)))
+        made.install(version(2, 2))
         after = made.process([batch([feature_record([0, 0, 0])], start=1)], NOW).outputs
         versions = [json.loads(value)["model_version"] for _, value in sent(before + after, "pumps.predictions")]
         assert versions == [1, 2]
         assert made.counts.swaps == 1
+
+
+class TestFence:
+    def test_predictions_and_the_remark_on_their_offsets_name_the_champion(self) -> None:
+        step = core(3, sequence=5).process([batch([feature_record([0, 0, 0])])], NOW)
+        assert [json.loads(v)["champion_sequence"] for _, v in sent(step.outputs, "pumps.predictions")] == [5]
+        assert sequence_of(step.remark) == 5
+
+    def test_no_older_champion_answers_where_a_newer_one_has(self) -> None:
+        made = core(1, sequence=1)
+        made.remarked(["champion=2", "champion=1"])
+        assert not made.open
+        made.install(version(2, 2))
+        assert made.open
+
+    def test_a_newer_champion_may_follow(self) -> None:
+        made = core(2, sequence=3)
+        made.remarked(["champion=2"])
+        assert made.open
+
+    def test_before_the_first_model_nothing_is_open(self) -> None:
+        assert not ConsumerCore(SPEC).open
+
+    @pytest.mark.parametrize(
+        "remark", ["", "champion=", "champion=-1", "champion=two", "of somebody else", "champion=²"]
+    )
+    def test_a_remark_of_somebody_else_raises_no_fence(self, remark: str) -> None:
+        made = core(1)
+        made.remarked([remark])
+        assert made.open

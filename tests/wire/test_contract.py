@@ -1,13 +1,14 @@
 """The hot path writes and reads without pydantic; what it writes and reads is the contract all the same."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.records import Label, Prediction
-from driftline.wire.labels import _Label, decode_labels
-from driftline.wire.predictions import _Prediction, decode_predictions, encode_predictions
+from driftline.records import Prediction
+from driftline.wire.predictions import _Prediction, _Read, decode_predictions, encode_predictions
 from tests.streams import NOW, batch
 
 ids = st.text(min_size=1, max_size=20)
@@ -16,6 +17,7 @@ ids = st.text(min_size=1, max_size=20)
 class TestPredictions:
     def test_fields_are_those_of_the_contract(self) -> None:
         assert set(_Prediction.__struct_fields__) == set(Prediction.model_fields)
+        assert set(_Read.__struct_fields__) == set(Prediction.model_fields)
 
     @given(
         record_id=ids, device=ids, share=st.floats(0, 1), version=st.integers(1, 10**6), offset=st.integers(0, 2**60)
@@ -46,27 +48,40 @@ class TestPredictions:
     def test_what_is_no_prediction_is_counted(self) -> None:
         assert decode_predictions([batch([b"{", None, b"{}"])], 2).malformed == 3
 
-
-class TestLabels:
-    def test_fields_are_those_of_the_contract(self) -> None:
-        assert set(_Label.__struct_fields__) == set(Label.model_fields)
-
-    @pytest.mark.parametrize("label", ["ok", ["ok", "worn"], []])
-    def test_what_the_contract_writes_is_read(self, label: str | list[str]) -> None:
-        value = Label(record_id="r", device_id="d", label=label, labelled_at=NOW).to_json()
-        decoded = decode_labels([batch([value], start=4)], ["ok", "worn"])
-        assert decoded.labels == [label]
-        assert decoded.offsets.tolist() == [4]
-
     @pytest.mark.parametrize(
-        ("value", "said"),
+        ("field", "value"),
         [
-            (b"", "empty"),
-            (b'{"record_id":"r","device_id":"d","label":"odd","labelled_at":1}', "not a class"),
-            (b'{"record_id":"r","device_id":"d","label":"ok","labelled_at":1,"schema_version":3}', "schema_version"),
+            ("event_time", 10**30),
+            ("scored_at", -(10**30)),
+            ("source_offset", 2**63),
+            ("source_offset", -1),
+            ("source_partition", 10**400),
+            ("model_version", 0),
+            ("confidence", 1.5),
+            ("confidence", 10**400),
+            ("probabilities", [0.5]),
+            ("probabilities", [0.5, 10**39]),
+            ("probabilities", [0.5, -0.1]),
+            ("probabilities", [0.5, None]),
+            ("record_id", ""),
+            ("device_id", "d" * 129),
+            ("prediction", ["ok"] * 3),
+            ("schema_version", 2),
+            ("schema_version", None),
         ],
     )
-    def test_a_malformed_label_is_told_with_its_place(self, value: bytes, said: str) -> None:
-        partition, offset, why = decode_labels([batch([value], partition=1, start=8)], ["ok"]).malformed[0]
-        assert (partition, offset) == (1, 8)
-        assert said in why or value == b""
+    def test_what_no_consumer_of_ours_writes_is_counted_and_nothing_more(self, field: str, value: object) -> None:
+        good = self._written()
+        broken = json.dumps(json.loads(good) | {field: value}).encode()
+        decoded = decode_predictions([batch([good, broken, good])], 2)
+        assert (len(decoded), decoded.malformed) == (2, 1)
+
+    def test_nesting_without_end_is_counted_and_nothing_more(self) -> None:
+        nested = self._written()[:-1] + b',"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+        assert decode_predictions([batch([nested])], 2).malformed == 1
+
+    @staticmethod
+    def _written() -> bytes:
+        shares = np.float32([[0.25, 0.75]])
+        one, place = np.array([NOW]), np.array([3])
+        return encode_predictions(["r"], ["d"], one, ["ok"], shares[:, 1], shares, 1, place, place, NOW)[0]

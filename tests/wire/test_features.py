@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from driftline.kafka.interface import Batch
 from driftline.records import FeatureRecord, Reason
 from driftline.wire.features import FeatureDecoder
 from tests.streams import NOW, batch, feature_record, mixed_stream, numeric_stream
@@ -51,6 +52,25 @@ class TestValidRecords:
         assert decoded.partitions.tolist() == [2, 2, 2, 5, 5]
         assert decoded.offsets.tolist() == [7, 8, 9, 0, 1]
 
+    @pytest.mark.parametrize(
+        ("sent", "read"),
+        [("-0.0", "-0.0"), ("1e-400", "0.0"), ("1E2", "100.0"), ("3.4028235e38", "3.4028235e+38"), ("1e-46", "0.0")],
+    )
+    def test_a_number_is_rounded_to_float32(self, sent: str, read: str) -> None:
+        value = feature_record([7, 2, 3]).replace(b"[7,", f"[{sent},".encode())
+        assert str(DECODER.decode([batch([value])], NOW).columns.numeric[0, 0]) == read
+
+    def test_ids_are_taken_as_they_come(self) -> None:
+        # Neither trimmed nor normalised: two spellings are two ids, and control characters are characters.
+        ids = ["caf\u00e9", "cafe\u0301", " r ", "\x00", "\n", "\N{GRINNING FACE}" * 128, "r", "r"]
+        decoded = DECODER.decode([batch([feature_record([1, 2, 3], record_id) for record_id in ids])], NOW)
+        assert decoded.record_ids == ids
+
+    def test_a_key_that_is_null_or_not_the_device_changes_nothing(self) -> None:
+        one = batch([feature_record([1, 2, 3])] * 2)
+        one = Batch(one.topic, one.partition, one.offsets, one.timestamps, [None, b"x" * 10_000], one.values)
+        assert DECODER.decode([one], NOW).device_ids == ["d1", "d1"]
+
     def test_a_newer_writers_extra_fields_are_ignored(self) -> None:
         assert len(DECODER.decode([batch([feature_record([1, 2, 3], colour="red")])], NOW)) == 1
 
@@ -62,7 +82,7 @@ class TestEveryRejectHasItsReason:
             (None, Reason.EMPTY_VALUE, "no value"),
             (b"", Reason.EMPTY_VALUE, "an empty value"),
             (b"\xff\xfe{}", Reason.NOT_UTF8, "byte 0"),
-            (b"{", Reason.MALFORMED_JSON, "line 1"),
+            (b"{", Reason.MALFORMED_JSON, "truncated"),
             (feature_record([1, 2, 3])[:-5], Reason.MALFORMED_JSON, ""),
             (feature_record([1, 2, 3]) + feature_record([1, 2, 3]), Reason.MALFORMED_JSON, "Extra data"),
             (b"[1, 2]", Reason.NOT_AN_OBJECT, "a JSON array"),
@@ -91,7 +111,27 @@ class TestEveryRejectHasItsReason:
             (feature_record([1, 2, 3], event_time=NOW + 301_000), Reason.FUTURE_TIMESTAMP, "301 s ahead"),
             (feature_record([1, 2, 3], event_time=NOW // 1000), Reason.STALE_TIMESTAMP, "milliseconds"),
             (feature_record([1, 2, 3], event_time=10**40), Reason.FUTURE_TIMESTAMP, "ahead"),
+            (feature_record([1, 2, 3], event_time=10**400), Reason.FUTURE_TIMESTAMP, "a number of 1329 bits"),
+            (feature_record([1, 2, 3], event_time=-(10**400)), Reason.STALE_TIMESTAMP, "a number of 1329 bits"),
+            (feature_record([1, 2, 3], event_time=0), Reason.STALE_TIMESTAMP, "event_time: 0"),
             (feature_record([1, 2, 3], note="x" * 70_000), Reason.TOO_LARGE, "allowed: 65536"),
+            (feature_record([10**400, 2, 3]), Reason.NOT_FINITE, "features.x0"),
+            (feature_record([1, 2, 3]).replace(b"2,", b"9" * 5_000 + b","), Reason.NOT_FINITE, "thousands of digits"),
+            (feature_record([1, "2", 3]), Reason.WRONG_TYPE, "features.x1: '2'; expected a number or null"),
+            (feature_record([1, 2, 3], schema_version=0), Reason.UNSUPPORTED_SCHEMA, "schema_version: 0"),
+            (feature_record([1, 2, 3], schema_version="1"), Reason.UNSUPPORTED_SCHEMA, "schema_version: '1'"),
+            (feature_record([1, 2, 3], schema_version=True), Reason.UNSUPPORTED_SCHEMA, "schema_version: True"),
+            (feature_record([1, 2, 3], schema_version=None), Reason.UNSUPPORTED_SCHEMA, "schema_version: None"),
+            (feature_record([1, 2, 3], schema_version=1.0), Reason.UNSUPPORTED_SCHEMA, "schema_version: 1.0"),
+            (feature_record([1, 2, 3], "\x00" * 129), Reason.INVALID_ID, "record_id: 129 characters"),
+            (feature_record([1, 2, 3], device_id="d" * 129), Reason.INVALID_ID, "device_id: 129 characters"),
+            (feature_record([1, 2, 3], device_id=None), Reason.WRONG_TYPE, "device_id: None"),
+            (b"\xef\xbb\xbf" + feature_record([1, 2, 3]), Reason.MALFORMED_JSON, "byte 0"),
+            (feature_record([1, 2, 3]).decode().encode("utf-16"), Reason.NOT_UTF8, "byte 0"),
+            (feature_record([1, 2, 3]).decode().encode("utf-16-le"), Reason.MALFORMED_JSON, "byte 1"),
+            (feature_record([1, 2, 3]).replace(b"r1", b"r\xe9"), Reason.NOT_UTF8, "byte 37"),
+            (feature_record([1, 2, 3]).replace(b"r1", b"\xed\xa0\x80"), Reason.NOT_UTF8, "byte 36"),
+            (feature_record([1, 2, 3]).replace(b"r1", b"\\ud800"), Reason.NOT_UTF8, r"the escape \ud800 is half"),
         ],
     )
     def test_numeric(self, value: bytes | None, expected: Reason, said: str) -> None:
@@ -112,6 +152,57 @@ class TestEveryRejectHasItsReason:
         found, detail = reason(feature_record(features), MIXED)
         assert found == expected
         assert said in detail
+
+    @pytest.mark.parametrize(
+        ("found", "instead", "expected"),
+        [
+            (b'"r1"', b'"r1", "record_id": "r2"', Reason.DUPLICATE_KEY),
+            (b'"r1"', b'"r1", "record_id": "r1"', Reason.DUPLICATE_KEY),
+            (b'"r1"', b'"r1", "record\\u005fid": "r2"', Reason.DUPLICATE_KEY),
+            (b'"d1"', b'"d1", "features": [7, 8, 9]', Reason.DUPLICATE_KEY),
+            (b'"schema_version": 1', b'"schema_version": 2, "schema_version": 1', Reason.DUPLICATE_KEY),
+            (b'"d1"', b'"d1", "note": "\xff"', Reason.NOT_UTF8),
+            (b'"d1"', b'"d1", "\xff": 1', Reason.NOT_UTF8),
+            (b'"d1"', b'"d1", "note": "\\udc00"', Reason.NOT_UTF8),
+            (b'"d1"', b'"d1", "note": ' + b"[" * 99 + b"1" + b"]" * 99, None),
+            (b'"d1"', b'"d1", "note": ' + b"[" * 100 + b"1" + b"]" * 100, Reason.TOO_DEEP),
+            (b'"d1"', b'"d1", "note": NaN', Reason.NOT_FINITE),
+            (b'"d1"', b'"d1", "note": {"record_id": "inner"}', None),
+            (b'"d1"', b'"d1", "note": "record_id"', None),
+            (b'"d1"', b'"d1", "note": 1, "note": 2', None),
+            (b'"d1"', b'"urn:pump:1"', None),
+            (b'"d1"', b'"urn\\u003apump:1"', None),
+        ],
+    )
+    def test_a_record_may_not_be_read_in_two_ways(self, found: bytes, instead: bytes, expected: Reason | None) -> None:
+        # The fast decoder takes the last of two keys, and passes over what stands in a field it does not know.
+        decoded = DECODER.decode([batch([feature_record([1, 2, 3]).replace(found, instead)])], NOW)
+        assert [reject.reason for reject in decoded.rejects] == ([expected] if expected else [])
+
+    def test_a_feature_given_twice_by_name_is_refused(self) -> None:
+        value = feature_record({"x0": 1, "x1": 2, "x2": 3}).replace(b'"x0"', b'"x0": 9, "x0"')
+        assert reason(value) == (Reason.DUPLICATE_KEY, "x0: there twice; which of the two is meant?")
+
+    @pytest.mark.parametrize("depth", [101, 250, 900, 2_000])
+    def test_too_deep_is_too_deep_however_deep_the_caller_stands(self, depth: int) -> None:
+        value = feature_record([1, 2, 3], note="N").replace(b'"N"', b"[" * depth + b"]" * depth)
+
+        def ask(frames: int) -> Reason:
+            return ask(frames - 1) if frames else reason(value)[0]
+
+        assert [ask(0), ask(400)] == [Reason.TOO_DEEP] * 2
+
+    def test_what_a_detail_shows_obeys_no_terminal(self) -> None:
+        detail = reason(feature_record({"\x1b[2J": 1}))[1]
+        assert "\x1b" not in detail
+
+    def test_rejects_stand_in_the_order_of_their_records(self) -> None:
+        values = [feature_record([1, 2, 3], event_time=5), b"{", feature_record([1e39, 2, 3]), b""]
+        rejects = DECODER.decode([batch(values, partition=1), batch(values, start=4)], NOW).rejects
+        assert [(r.partition, r.offset) for r in rejects] == [
+            *((0, n) for n in range(4, 8)),
+            *((1, n) for n in range(4)),
+        ]
 
     def test_a_reject_says_where_it_came_from(self) -> None:
         reject = DECODER.decode([batch([b"{"], "pumps.features", 3, 99)], NOW).rejects[0]

@@ -1,0 +1,1 @@
+"""The decoders against bytes that nobody meant: oracles, seeds, and what drives them."""
