@@ -4,13 +4,16 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.spec.sections import DataDriftSpec
+from monitoring.block import Block, Start, pack_block, unpack_block
 from monitoring.divergence import Comparison, compare
 from monitoring.history import lowest_offsets
 from monitoring.layout import Layout
+from monitoring.ledger import Ledger, part_of
 
 # A window moves on by a quarter of itself. By half, a change is seen up to a quarter of a window later; by an
 # eighth, twice the evaluations see nearly the same records.
@@ -50,26 +53,6 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Where a block begins."""
-
-    record_id: str
-    event_time: int
-    features: dict[int, int]
-    labels: dict[int, int]
-
-
-@dataclass(slots=True)
-class Block:
-    """Counts of a stretch of records; `moments` are count, sum and sum of squares of each value, float64 [3, M]."""
-
-    start: Start
-    counts: NDArray[np.int64]
-    moments: NDArray[np.float64]
-    rows: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Current:
     """Some blocks together, compared with the reference."""
 
@@ -86,6 +69,24 @@ class BlockFinding:
     onset: Start
     drifted: NDArray[np.int64]
     window: Current
+
+
+class BlocksState(msgspec.Struct):
+    """The small things of a sliding window; each block's counts are a part of its own.
+
+    Attributes
+    ----------
+    closed : blocks ever finished, of which the newest `kept` are remembered.
+    open : whether there is one being filled.
+    """
+
+    block_rows: int
+    closed: int
+    kept: int
+    open: bool
+    standing: bool
+    in_a_row: int
+    quiet: int
 
 
 @dataclass(slots=True)
@@ -115,6 +116,8 @@ class SlidingBlocks:
     _open: Block | None = None
     _in_a_row: int = 0
     _quiet: int = 0
+    _closed: int = 0
+    _stored: int = 0
 
     @property
     def block_rows(self) -> int:
@@ -133,6 +136,7 @@ class SlidingBlocks:
             if block.rows == self.block_rows:
                 self._blocks.append(block)
                 self._open = None
+                self._closed += 1
                 if len(self._blocks) >= BLOCKS_IN_WINDOW:
                     finding = self._evaluate()
                     if finding is not None:
@@ -154,6 +158,53 @@ class SlidingBlocks:
         """Indices of the drifted variables, most drifted first."""
         found = np.flatnonzero((comparison.adjusted < self.spec.confidence) & (comparison.psi >= self.spec.minimum_psi))
         return found[np.argsort(-comparison.psi[found], kind="stable")]
+
+    def snapshot(self, ledger: Ledger, name: str) -> BlocksState:
+        """Put the blocks into the ledger as NAME/0, NAME/1 …; a finished one is written once."""
+        for number, block in enumerate(self._blocks, self._closed - len(self._blocks)):
+            if number < self._stored:
+                ledger.keep(f"{name}/{number}")
+            else:
+                ledger.put(f"{name}/{number}", pack_block(block))
+        if self._open is not None:
+            ledger.put(f"{name}/{self._closed}", pack_block(self._open))
+        self._stored = self._closed
+        return BlocksState(
+            block_rows=self.block_rows,
+            closed=self._closed,
+            kept=len(self._blocks),
+            open=self._open is not None,
+            standing=self.standing,
+            in_a_row=self._in_a_row,
+            quiet=self._quiet,
+        )
+
+    def restore(self, state: BlocksState, parts: Mapping[str, bytes], name: str) -> bool:
+        """Become what a snapshot said; this window must be new.
+
+        Returns
+        -------
+        False if the window is of another length now: then only what stands is taken over, and counting starts afresh.
+
+        Raises
+        ------
+        DamagedState : a block is missing or does not fit.
+        """
+        self.standing, self._quiet = state.standing, state.quiet
+        if state.block_rows != self.block_rows:
+            return False
+        self._in_a_row = state.in_a_row
+        self._closed = self._stored = state.closed
+        for number in range(state.closed - state.kept, state.closed):
+            self._blocks.append(self._stored_block(f"{name}/{number}", parts))
+        if state.open:
+            self._open = self._stored_block(f"{name}/{state.closed}", parts)
+        if len(self._blocks) >= BLOCKS_IN_WINDOW:
+            self.latest = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
+        return True
+
+    def _stored_block(self, part: str, parts: Mapping[str, bytes]) -> Block:
+        return unpack_block(part, part_of(parts, part), bins=len(self.layout.counts), values=self.values)
 
     def _evaluate(self) -> BlockFinding | None:
         window = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])

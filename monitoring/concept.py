@@ -1,7 +1,6 @@
 """Concept drift: is the model wrong more often than it was, since when, and how surely?"""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,9 @@ from monitoring.changepoint import (
     known_split,
 )
 from monitoring.detectors import make_trigger
+from monitoring.finding import ConceptFinding, ConceptState
 from monitoring.history import Moment
+from monitoring.ledger import Ledger
 from monitoring.rolling import Rolling
 
 # Outcomes taken at once. The answer may come this much late; at one by one, each suspicion would cost a search.
@@ -36,27 +37,6 @@ _BASELINE_ROWS = 1_000
 _LIKELIER = 3.0
 # While an event stands, it is looked at again after this many outcomes.
 _FOLLOW = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptFinding:
-    """A rise of the error rate that is no chance.
-
-    Attributes
-    ----------
-    onset : where the rise most likely began.
-    whole_life : true if the model was worse than its held-out error from its first outcome on.
-    escalated : true if this is an event already told of, whose severity has grown.
-    """
-
-    severity: Literal["warning", "alarm"]
-    onset: Moment
-    error_before: float
-    error_after: float
-    log_ratio: float
-    labelled: int
-    whole_life: bool
-    escalated: bool
 
 
 class ConceptMonitor:
@@ -96,7 +76,7 @@ class ConceptMonitor:
         self._cool_down = max(cool_down, 100)
         self._rows = Rolling(capacity, wrong=np.bool_, time=np.int64, number=np.int64)
         rows = min(held_out_rows, _BASELINE_ROWS)
-        self._baseline = Baseline(rows, rows * error_rate) if rows else NOTHING_KNOWN
+        self._baseline = Baseline(float(rows), rows * error_rate) if rows else NOTHING_KNOWN
         self._trigger = make_trigger(spec)
         self._warm_up(self._trigger.memory)
         self._active = 0
@@ -146,6 +126,47 @@ class ConceptMonitor:
             if finding is not None:
                 findings.append(finding)
         return findings
+
+    def snapshot(self, ledger: Ledger) -> ConceptState:
+        """Put the parts concept/0, concept/1 … into the ledger, as far as they changed."""
+        return ConceptState(
+            rows=self._rows.snapshot(ledger, "concept"),
+            baseline=self._baseline,
+            trigger=self._trigger.snapshot(),
+            active=self._active,
+            suspicion=self._suspicion,
+            suspected=self._suspected,
+            next_look=self._next_look,
+            standing=self._standing,
+            since_finding=self._since_finding,
+        )
+
+    def restore(self, state: ConceptState, parts: Mapping[str, bytes]) -> bool:
+        """Become what a snapshot said; this monitor must be new.
+
+        Returns
+        -------
+        False if the detector is not the one of the snapshot, or its state could not be taken. Then it is made anew and
+        shown the outcomes kept, so that it knows them too.
+
+        Raises
+        ------
+        DamagedState : outcomes are missing.
+        """
+        self._rows.restore(state.rows, parts, "concept")
+        self._active = min(state.active, len(self._rows))
+        self._baseline = state.baseline
+        self._suspicion, self._suspected, self._next_look = state.suspicion, state.suspected, state.next_look
+        self._standing, self._since_finding = state.standing, state.since_finding
+        self._trigger = make_trigger(self._spec)
+        if self._trigger.restore(state.trigger):
+            return True
+        self._warm_up(self._trigger.memory)
+        reach = min(self._trigger.reach or self._active, self._active)
+        if self._trigger.update(self._rows["wrong"][len(self._rows) - reach :]):
+            # It rang for something among the outcomes kept: a search costs little, and tells only what is clear.
+            self._suspicion, self._suspected, self._next_look = _SUSPICION, 0, 0
+        return False
 
     def _take(
         self, wrong: NDArray[np.bool_], times: NDArray[np.int64], numbers: NDArray[np.int64]

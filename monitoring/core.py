@@ -1,13 +1,10 @@
 """The monitor's core: features, predictions and labels in, drift events and retraining jobs out."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
+from driftline.errors import DriftlineError
 from driftline.kafka.interface import Batch, Outgoing, TopicPartition
-from driftline.records.loop import DriftEvent, DriftKind, ModelEvent, Position, RetrainingJob, Window
+from driftline.records.loop import DriftEvent, DriftKind, ModelEvent, Position
 from driftline.registry.reference import Reference
 from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
@@ -15,31 +12,37 @@ from driftline.wire.features import Decoded, FeatureDecoder
 from driftline.wire.labels import decode_labels
 from driftline.wire.predictions import Predictions, decode_predictions
 from monitoring.blocks import BlockFinding
-from monitoring.concept import ConceptFinding
 from monitoring.data import DataMonitor
 from monitoring.events import concept_event, distribution_event
-from monitoring.history import History, Moment
-from monitoring.join import LabelJoin, Outcomes
-from monitoring.policy import Ask, Policy, RetrainingPolicy
+from monitoring.finding import ConceptFinding
+from monitoring.history import Moment
+from monitoring.jobs import retraining_job
+from monitoring.ledger import Ledger
+from monitoring.memory import Memory
+from monitoring.news import Announced, News
+from monitoring.outcomes import Outcomes
+from monitoring.policy import Policy, RetrainingPolicy
 from monitoring.prediction import PredictionMonitor
-from monitoring.redelivery import Redelivery
 from monitoring.state import MonitorState
 from monitoring.watch import Watch
 
-# Versions whose own accuracy is remembered; as many as a registry keeps by default.
-_VERSIONS = 20
-
 
 class MonitorCore:
-    """Composes the join, the detectors and the policy; satisfies `driftline.service.core.Core`.
+    """Composes the join, the detectors and the policy; satisfies `driftline.service.core.Stateful`.
 
-    The same calls give the same outputs. Records read again after an aborted commit are not counted again, while
-    the events and jobs they had raised are sent again, with the same ids.
+    The same calls give the same outputs, also if the state is taken out in between and put into another core. What the
+    model follower said (`install`, `observe`) is no part of the state: it is kept beside it, and a restored core hears
+    it again, where what it knows already changes nothing.
 
     Parameters
     ----------
     spec : the stream.
     policy : when drift becomes a retraining job; by default `RetrainingPolicy`.
+
+    Attributes
+    ----------
+    restores : how often `restore` was called.
+    restore_notes : what the newest restore could not take over as it was, in sentences for a log.
     """
 
     def __init__(self, spec: StreamSpec, policy: Policy | None = None) -> None:
@@ -47,15 +50,12 @@ class MonitorCore:
         self._topics = spec.topics
         self._decoder = FeatureDecoder(spec)
         self._policy: Policy = policy or RetrainingPolicy(spec.monitoring.policy)
-        self._held: set[TopicPartition] = set()
-        self._redelivery = Redelivery()
-        self._join = LabelJoin(spec)
-        self._history = History(max(spec.monitoring.policy.maximum_window, spec.monitoring.accuracy_window))
-        self._watch: Watch | None = None
-        self._last: tuple[str, int] | None = None
-        self._by_version: dict[int, tuple[int, int]] = {}
-        self._events: Counter[tuple[str, str]] = Counter()
-        self._malformed = 0
+        self._new_policy = self._policy.snapshot()
+        self._memory = Memory(spec, self._policy)
+        self._news = News()
+        self._ledger = Ledger()
+        self.restores = 0
+        self.restore_notes: list[str] = []
 
     # -- what the service loop calls ----------------------------------------------------------------------------
 
@@ -65,134 +65,151 @@ class MonitorCore:
         Within one call records are taken in the order of their event times: partitions are read one after another,
         but the world moved in all of them at once.
         """
-        fresh, outputs = self._redelivery.fresh(batches)
+        memory = self._memory
+        fresh = memory.ends.fresh(batches)
         found: list[DriftEvent] = []
         if features := [b for b in fresh if b.topic == self._topics.features]:
             found += self._take_features(self._decoder.decode(features, now_ms), now_ms)
         early: Outcomes | None = None
         if predictions := [b for b in fresh if b.topic == self._topics.predictions]:
             decoded = decode_predictions(predictions, len(self._spec.classes))
-            self._malformed += decoded.malformed
+            memory.books.malformed += decoded.malformed
             found += self._take_predictions(decoded, now_ms)
-            early = self._join.add_predictions(decoded, now_ms)
+            early = memory.join.add_predictions(decoded, now_ms)
         joined: Outcomes | None = None
         if labels := [b for b in fresh if b.topic == self._topics.labels]:
             known = decode_labels(labels, self._spec.classes)
-            self._malformed += len(known.malformed)
-            joined = self._join.add_labels(known, now_ms)
+            memory.books.malformed += len(known.malformed)
+            joined = memory.join.add_labels(known, now_ms)
         for outcomes in (early, joined):
             if outcomes is not None and len(outcomes):
                 found += self._take_outcomes(outcomes.by_event_time(), now_ms)
-        self._join.expire(now_ms)
-        made = [self._announce(event) for event in found]
-        made += self._ask(now_ms)
-        self._redelivery.sent(fresh, made)
-        return Step(outputs=outputs + made)
+        memory.join.expire(now_ms)
+        return Step(outputs=[self._announce(event) for event in found] + self._ask(now_ms))
 
     def tick(self, now_ms: int) -> Step:
         """Gives up what has waited too long for its other half."""
-        self._join.expire(now_ms)
+        memory, champion = self._memory, self._news.champion
+        memory.join.expire(now_ms)
+        if champion is not None and memory.watch is not None and self._news.settled(memory.watch.sequence, now_ms):
+            memory.follow(champion)
         return Step()
 
     def assigned(self, partitions: frozenset[TopicPartition]) -> None:
-        """These topic partitions are now this member's; after a time without any, everything starts afresh."""
-        if not self._held:
-            self._start_afresh()
-        self._redelivery.forget(partitions - self._held)
-        self._held |= partitions
+        """Nothing to do: the loop restores the state that belongs to these partitions before it brings a record."""
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Forget what waits on these partitions, and what was read of them."""
-        self._held -= partitions
-        self._redelivery.forget(partitions)
-        self._join.drop({p for topic, p in partitions if topic in (self._topics.predictions, self._topics.labels)})
+        """Nothing to do: what is remembered is not committed any more, and replaced by the next `restore`."""
+
+    def snapshot(self) -> dict[str, bytes | None]:
+        """The parts of the state that changed since the last snapshot or restore; None for a part that is gone."""
+        self._memory.snapshot(self._ledger)
+        return self._ledger.close()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Become what these parts say, whatever this core was before; without parts, start afresh.
+
+        Where the specification has changed since, what still fits is taken over, and `restore_notes` tells the rest.
+
+        Raises
+        ------
+        DamagedState : the parts cannot be read; the core has then started afresh.
+        """
+        self.restores += 1
+        self.restore_notes = []
+        self._ledger.restored(parts)
+        try:
+            if parts:
+                self._memory, self.restore_notes = Memory.restored(self._spec, self._policy, parts)
+            else:
+                self._forget()
+        except DriftlineError:
+            self._forget()
+            raise
+        finally:
+            self._hear_again()
+
+    def account(self) -> dict[str, int]:
+        """Totals since the stream began, for people and for an independent checker.
+
+        Predictions are outcomes, repeated, expired, evicted or still waiting; labels are outcomes, duplicates, orphans
+        or still waiting. `reread` counts records that came a second time and were left out.
+        """
+        return self._memory.account()
 
     # -- what the shell calls between batches -------------------------------------------------------------------
 
-    def install(self, version: int, reference: Reference) -> None:
+    def install(self, version: int, reference: Reference, sequence: int = 0) -> None:
         """This version is now in service: watch it, against its own reference, from the beginning.
 
-        Outcomes of other versions count for accuracy but are not shown to the detectors.
+        Outcomes of other versions count for accuracy but are not shown to the detectors. To be told of the version that
+        is watched already changes nothing, and nor does news older than what is watched, unless it stays like that for
+        a minute: then the registry was made anew.
+
+        Parameters
+        ----------
+        sequence : which change of champion this is.
 
         Raises
         ------
         UsageError : the reference is of other features than the stream's.
         """
-        before = self._watch.version if self._watch is not None else 0
-        self._watch = Watch(self._spec, version, reference)
-        self._policy.installed(version)
-        if version > before:
-            # It may have answered records before this monitor heard of it. A version put back into service is
-            # another matter: its old answers are not of this time.
-            wrong, times, numbers = self._history.of_version(version)
-            self._watch.concept.update(wrong, times, numbers)
+        self._hear(Announced(version, reference, sequence))
 
     def observe(self, event: ModelEvent) -> None:
-        """Something happened to a version: the policy wants to know."""
-        self._policy.happened(event, self._history.total)
+        """Something happened to a version: the policy wants to know. An event told again changes nothing."""
+        self._news.heard(event)
+        self._policy.happened(event, self._memory.history.total)
 
     @property
     def version(self) -> int | None:
         """The version watched."""
-        return self._watch.version if self._watch is not None else None
+        return self._memory.watch.version if self._memory.watch is not None else None
 
     def state(self) -> MonitorState:
         """The monitor in numbers, now."""
-        watch, lags = self._watch, self._join.lag_percentiles(50, 95)
-        jobs: dict[str, int] = {}
-        if isinstance(self._policy, RetrainingPolicy):
-            jobs = {**asdict(self._policy.jobs), "open": int(self._policy.open is not None)}
-        return MonitorState(
-            version=self.version,
-            accuracy=1.0 - self._history.error_rate(self._spec.monitoring.accuracy_window),
-            accuracy_by_version=dict(self._by_version),
-            labelled=self._history.total,
-            error_rate=watch.concept.error_rate if watch else float("nan"),
-            suspecting=watch.concept.suspecting if watch else False,
-            standing=tuple(kind.value for kind, stands in watch.standing.items() if stands) if watch else (),
-            join=replace(self._join.counts),
-            waiting_predictions=self._join.waiting_predictions,
-            waiting_labels=self._join.waiting_labels,
-            lag_histogram=tuple(self._join.lag_histogram.tolist()),
-            lag_sum_ms=self._join.lag_sum_ms,
-            lag_p50_ms=lags[0],
-            lag_p95_ms=lags[1],
-            feature_scores=watch.data.scores if watch else {},
-            prediction_scores=watch.prediction.scores if watch else {},
-            events=dict(self._events),
-            jobs=jobs,
-            malformed=self._malformed,
-        )
+        return self._memory.state()
 
     # -- inside -------------------------------------------------------------------------------------------------
 
+    def _forget(self) -> None:
+        self._policy.restore(self._new_policy)
+        self._memory = Memory(self._spec, self._policy)
+
+    def _hear(self, champion: Announced) -> None:
+        watch = self._memory.watch
+        if watch is None or champion.sequence >= watch.sequence:
+            self._memory.follow(champion)
+        self._news.champion = champion
+
+    def _hear_again(self) -> None:
+        if self._news.champion is not None:
+            self._hear(self._news.champion)
+        for event in self._news.events():
+            self._policy.happened(event, self._memory.history.total)
+
     def _take_features(self, features: Decoded, now_ms: int) -> list[DriftEvent]:
-        watch = self._watch
+        watch = self._memory.watch
         if watch is None:
             return []
-        findings = watch.data.update(features, *self._ends())
+        findings = watch.data.update(features, *self._memory.ends_of_both())
         return [self._distribution_event(DriftKind.DATA, watch, finding, watch.data, now_ms) for finding in findings]
 
     def _take_predictions(self, predictions: Predictions, now_ms: int) -> list[DriftEvent]:
-        watch = self._watch
+        watch = self._memory.watch
         if watch is None:
             return []
-        findings = watch.prediction.update(predictions, predictions.model_versions == watch.version, *self._ends())
+        own = predictions.model_versions == watch.version
+        findings = watch.prediction.update(predictions, own, *self._memory.ends_of_both())
         return [
             self._distribution_event(DriftKind.PREDICTION, watch, finding, watch.prediction, now_ms)
             for finding in findings
         ]
 
     def _take_outcomes(self, outcomes: Outcomes, now_ms: int) -> list[DriftEvent]:
-        numbers = self._history.append(outcomes)
-        self._last = (outcomes.record_ids[-1], int(outcomes.event_time[-1]))
-        for version in np.unique(outcomes.model_version).tolist():
-            own = outcomes.model_version == version
-            seen, right = self._by_version.pop(version, (0, 0))
-            self._by_version[version] = (seen + int(own.sum()), right + int(outcomes.correct[own].sum()))
-            while len(self._by_version) > _VERSIONS:
-                del self._by_version[next(iter(self._by_version))]
-        watch = self._watch
+        numbers = self._memory.history.append(outcomes)
+        self._memory.books.outcomes(outcomes)
+        watch = self._memory.watch
         if watch is None:
             return []
         own = outcomes.model_version == watch.version
@@ -200,7 +217,7 @@ class MonitorCore:
         return [self._concept_event(watch, finding, now_ms) for finding in findings]
 
     def _concept_event(self, watch: Watch, finding: ConceptFinding, now_ms: int) -> DriftEvent:
-        place = self._history.place(finding.onset, *self._ends())
+        place = self._memory.history.place(finding.onset, *self._memory.ends_of_both())
         event = concept_event(
             finding,
             place,
@@ -212,8 +229,7 @@ class MonitorCore:
             now_ms=now_ms,
             identity=watch.events.get(DriftKind.CONCEPT) if finding.escalated else None,
         )
-        watch.onsets[event.event_id] = finding.onset
-        watch.events[DriftKind.CONCEPT] = event.event_id
+        watch.told(DriftKind.CONCEPT, event.event_id, finding.onset)
         return event
 
     def _distribution_event(
@@ -234,60 +250,41 @@ class MonitorCore:
             detected=self._here(),
             now_ms=now_ms,
         )
-        watch.onsets[event.event_id] = Moment(finding.onset.event_time)
-        watch.events[kind] = event.event_id
+        watch.told(kind, event.event_id, Moment(finding.onset.event_time))
         return event
 
     def _announce(self, event: DriftEvent) -> Outgoing:
-        self._events[(event.kind.value, event.severity)] += 1
+        self._memory.books.event(event.kind.value, event.severity)
         self._policy.drifted(event)
         return Outgoing(self._topics.drift_events, [event.to_json()], [event.event_id.encode()])
 
     def _ask(self, now_ms: int) -> list[Outgoing]:
-        watch = self._watch
+        memory, watch = self._memory, self._memory.watch
         if watch is None:
             return []
         for ended in watch.over():
             self._policy.over(ended)
-        ask = self._policy.due(self._history.total, lambda event: self._history.count_since(self._onset(event)))
+        ask = self._policy.due(memory.history.total, lambda event: memory.history.count_since(memory.onset(event)))
         if ask is None:
             return []
-        job = self._job(ask, watch, now_ms)
+        feature_ends, label_ends = memory.ends_of_both()
+        job = retraining_job(
+            ask,
+            memory.history,
+            memory.onset(ask.event),
+            stream=self._spec.stream,
+            version=watch.version,
+            feature_ends=feature_ends,
+            label_ends=label_ends,
+            now_ms=now_ms,
+        )
+        memory.books.jobs += 1
+        for verdict in self._news.of_job(job.job_id):
+            # Asked before, in a life of which nothing was committed: the trainer will not answer it again.
+            self._policy.happened(verdict, memory.history.total)
         return [Outgoing(self._topics.retraining_jobs, [job.to_json()], [job.job_id.encode()])]
 
-    def _job(self, ask: Ask, watch: Watch, now_ms: int) -> RetrainingJob:
-        """The job, with everything from the onset until now as its window, as far back as is remembered."""
-        feature_ends, label_ends = self._ends()
-        place = self._history.place(self._onset(ask.event), feature_ends, label_ends)
-        features = {p: (place.features.get(p, end), end) for p, end in feature_ends.items()}
-        labels = {p: (place.labels.get(p, end), end) for p, end in label_ends.items()}
-        again = f" (attempt {ask.attempt})" if ask.attempt > 1 else ""
-        return RetrainingJob(
-            job_id=ask.job_id,
-            stream=self._spec.stream,
-            requested_by="policy",
-            reason=f"{ask.event.kind.value} drift, {ask.event.severity}{again}: {ask.event.summary}",
-            requested_at=now_ms,
-            drift_event_id=ask.event.event_id,
-            champion_version=watch.version,
-            window=Window(features=features, labels=labels),
-            labelled_records=self._history.labelled_within(features, labels),
-        )
-
-    def _onset(self, event: DriftEvent) -> Moment:
-        known = self._watch.onsets.get(event.event_id) if self._watch is not None else None
-        return known or Moment(event.onset.event_time or 0)
-
     def _here(self) -> Position:
-        features, labels = self._ends()
-        record_id, event_time = self._last or (None, None)
+        features, labels = self._memory.ends_of_both()
+        record_id, event_time = self._memory.books.last or (None, None)
         return Position(record_id=record_id, event_time=event_time, features=features, labels=labels)
-
-    def _ends(self) -> tuple[dict[int, int], dict[int, int]]:
-        return self._redelivery.ends(self._topics.features), self._redelivery.ends(self._topics.labels)
-
-    def _start_afresh(self) -> None:
-        """Another member may have watched in between, so what is remembered has a hole in it."""
-        self._history.clear()
-        if self._watch is not None:
-            self.install(self._watch.version, self._watch.reference)

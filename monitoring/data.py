@@ -11,7 +11,8 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import blame_features
-from monitoring.blocks import BlockFinding, Rows, SlidingBlocks
+from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.ledger import Ledger
 
 
 class DataMonitor:
@@ -76,6 +77,14 @@ class DataMonitor:
                 label_ends=label_ends,
             )
         )
+
+    def snapshot(self, ledger: Ledger) -> BlocksState:
+        """Put the parts data/0, data/1 … into the ledger, as far as they changed."""
+        return self._window.snapshot(ledger, "data")
+
+    def restore(self, state: BlocksState, parts: Mapping[str, bytes]) -> bool:
+        """Become what a snapshot said; see `monitoring.blocks.SlidingBlocks.restore`."""
+        return self._window.restore(state, parts, "data")
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """The features to blame for a finding."""

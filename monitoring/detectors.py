@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from driftline.errors import UsageError
 from driftline.spec.sections import ConceptDriftSpec
+from monitoring.detector_state import DetectorState, give_state, take_state
 
 KSWIN_WINDOW = 100
 """River's own default: KSWIN compares the newest 30 of the last 100. At double it is twice as slow to see a change."""
@@ -22,16 +23,26 @@ class Trigger(Protocol):
     memory: int
     """Outcomes of known history that are worth showing to it before the first real one."""
 
+    reach: int | None
+    """How many of the newest outcomes its state depends on; None for all since it last started afresh."""
+
     def update(self, wrong: NDArray[np.bool_]) -> bool:
         """Take outcomes, oldest first; true if any of them made it suspect a change, up or down."""
+
+    def snapshot(self) -> DetectorState | None:
+        """Everything that decides what it says next; None if that cannot be told."""
+
+    def restore(self, state: DetectorState | None) -> bool:
+        """Become what a snapshot said; false, and unchanged, if that is of another detector or library version."""
 
 
 class RiverTrigger:
     """A detector of `river.drift`, which starts afresh by itself after each detection."""
 
-    def __init__(self, name: str, detector: Any, memory: int = 1_000) -> None:
+    def __init__(self, name: str, detector: Any, memory: int = 1_000, reach: int | None = None) -> None:
         self.name = name
         self.memory = memory
+        self.reach = reach
         self._detector = detector
 
     def update(self, wrong: NDArray[np.bool_]) -> bool:
@@ -41,6 +52,12 @@ class RiverTrigger:
             if detector.drift_detected:
                 found = True
         return found
+
+    def snapshot(self) -> DetectorState | None:
+        return take_state(self._detector)
+
+    def restore(self, state: DetectorState | None) -> bool:
+        return state is not None and give_state(self._detector, state)
 
 
 def make_trigger(spec: ConceptDriftSpec) -> Trigger:
@@ -98,7 +115,8 @@ def _hddm_w(spec: ConceptDriftSpec) -> Trigger:
 def _kswin(spec: ConceptDriftSpec) -> Trigger:
     from river.drift import KSWIN
 
-    return RiverTrigger("kswin", KSWIN(alpha=spec.confidence, window_size=KSWIN_WINDOW, seed=0), memory=KSWIN_WINDOW)
+    detector = KSWIN(alpha=spec.confidence, window_size=KSWIN_WINDOW, seed=0)
+    return RiverTrigger("kswin", detector, memory=KSWIN_WINDOW, reach=KSWIN_WINDOW)
 
 
 def _page_hinkley(spec: ConceptDriftSpec) -> Trigger:

@@ -4,7 +4,7 @@ import hashlib
 
 from driftline.records.loop import Blame, DriftEvent, DriftKind, Position
 from monitoring.blocks import BlockFinding
-from monitoring.concept import ConceptFinding
+from monitoring.finding import ConceptFinding
 from monitoring.history import Place
 
 _NAMED = 3

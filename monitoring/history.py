@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.join import Outcomes
-from monitoring.rolling import Rolling
+from monitoring.ledger import Ledger
+from monitoring.outcomes import Outcomes
+from monitoring.rolling import Rolling, RollingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,13 @@ class History:
         )
         return np.arange(first, self._rows.total)
 
-    def clear(self) -> None:
-        self._rows.clear()
+    def snapshot(self, ledger: Ledger) -> RollingState:
+        """Put the parts history/0, history/1 … into the ledger, as far as they changed."""
+        return self._rows.snapshot(ledger, "history")
+
+    def restore(self, state: RollingState, parts: Mapping[str, bytes]) -> None:
+        """Take over the newest outcomes of a snapshot; this history must be new. Raises DamagedState."""
+        self._rows.restore(state, parts, "history")
 
     def error_rate(self, newest: int) -> float:
         """Error rate of the newest outcomes, of whichever version; nan without any."""

@@ -1,9 +1,9 @@
 """Joining late, out-of-order labels to the predictions they judge."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,95 +11,32 @@ from driftline.model.answers import Decision
 from driftline.spec.stream import StreamSpec
 from driftline.wire.labels import Labels
 from driftline.wire.predictions import Predictions
-from monitoring.recent import RecentIds
-from monitoring.waiting import Waiting
+from monitoring.encoding import DamagedState, pack, unpack
+from monitoring.ledger import Ledger, part_of
+from monitoring.outcomes import JoinCounts, Outcomes
+from monitoring.recent import RecentIds, RecentState
+from monitoring.waiting import Waiting, WaitingState
 
 LAG_BUCKETS_MS = (100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000)
 """Upper bounds of the label-lag histogram: labels come after anything from a sensor's next tick to a lab's week."""
 
+# A label's own clock may say anything; beyond 35 years the sum of lags would leave 64 bits.
+_LONGEST_LAG_MS = 2**40
 # Percentiles come from the newest lags: 4,096 put the 99th on 41 values; half of that makes it jump about.
 _LAGS = 4_096
+_BUCKETS = (*LAG_BUCKETS_MS, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """Answers whose truth is known, as columns of n rows.
+class JoinState(msgspec.Struct):
+    """The small things of a join; its records and lags are in parts of their own."""
 
-    Attributes
-    ----------
-    answers, labels : class codes int64 [n]; for a multilabel stream masks bool [n, K].
-    correct : bool [n]; for a multilabel stream the whole set must be right (subset accuracy).
-    confidence : float32 [n].
-    event_time, source_partition, source_offset : of the feature record, int64 [n].
-    label_partition, label_offset : of the label, int64 [n].
-    """
-
-    record_ids: list[str]
-    device_ids: list[str]
-    correct: NDArray[np.bool_]
-    answers: NDArray[Any]
-    labels: NDArray[Any]
-    confidence: NDArray[np.float32]
-    model_version: NDArray[np.int64]
-    event_time: NDArray[np.int64]
-    source_partition: NDArray[np.int64]
-    source_offset: NDArray[np.int64]
-    label_partition: NDArray[np.int64]
-    label_offset: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.record_ids)
-
-    def by_event_time(self) -> "Outcomes":
-        """The rows in the order in which the world made them; ties keep theirs."""
-        order = np.argsort(self.event_time, kind="stable")
-        columns = {name: getattr(self, name)[order] for name in _ARRAYS}
-        return Outcomes(
-            record_ids=[self.record_ids[i] for i in order], device_ids=[self.device_ids[i] for i in order], **columns
-        )
-
-
-_ARRAYS = (
-    "correct",
-    "answers",
-    "labels",
-    "confidence",
-    "model_version",
-    "event_time",
-    "source_partition",
-    "source_offset",
-    "label_partition",
-    "label_offset",
-)
-
-
-@dataclass(slots=True)
-class JoinCounts:
-    """What became of predictions and labels so far.
-
-    Attributes
-    ----------
-    joined : predictions that met their label.
-    expired, evicted : predictions given up, for their age and for want of room.
-    orphans : labels given up because no prediction came.
-    duplicates : labels for a record that already had one; the first counts.
-    repeated : predictions of a record that already had one; the first counts.
-    malformed : labels that do not fit the task, such as a list of classes on a single-label stream.
-    """
-
-    joined: int = 0
-    expired: int = 0
-    evicted: int = 0
-    orphans: int = 0
-    duplicates: int = 0
-    repeated: int = 0
-    malformed: int = 0
-
-    @property
-    def coverage(self) -> float:
-        """Share of the settled predictions that were judged; 1 before the first is settled."""
-        settled = self.joined + self.expired + self.evicted
-        return self.joined / settled if settled else 1.0
+    predictions: WaitingState
+    labels: WaitingState
+    joined: RecentState
+    counts: JoinCounts
+    lag_histogram: list[int]
+    lag_sum_ms: int
+    lag_count: int
 
 
 class LabelJoin:
@@ -142,7 +79,7 @@ class LabelJoin:
         self._joined = RecentIds(settings.max_pending)
         self._lags = np.zeros(_LAGS, dtype=np.int64)
         self._lag_count = 0
-        self.lag_histogram: NDArray[np.int64] = np.zeros(len(LAG_BUCKETS_MS) + 1, dtype=np.int64)
+        self.lag_histogram: NDArray[np.int64] = np.zeros(len(_BUCKETS), dtype=np.int64)
         """Labels by their lag: counts up to each of LAG_BUCKETS_MS, and beyond."""
         self.lag_sum_ms = 0
         self.counts = JoinCounts()
@@ -158,6 +95,7 @@ class LabelJoin:
     def add_predictions(self, predictions: Predictions, now_ms: int) -> Outcomes:
         """Take predictions; gives the outcomes of those whose labels were already waiting."""
         ids = predictions.record_ids
+        self.counts.predictions += len(ids)
         columns: dict[str, NDArray[Any]] = {
             "answers": self._decision.encode(predictions.answers),
             "confidence": predictions.confidences,
@@ -186,6 +124,7 @@ class LabelJoin:
     def add_labels(self, labels: Labels, now_ms: int) -> Outcomes:
         """Take labels; gives the outcomes of those whose predictions were waiting, in the labels' order."""
         ids = labels.record_ids
+        self.counts.labels += len(ids)
         columns: dict[str, NDArray[Any]] = {
             "labels": self._decision.encode(labels.labels),
             "partition": labels.partitions,
@@ -196,6 +135,7 @@ class LabelJoin:
         if columns["labels"].ndim == 1 and (columns["labels"] < 0).any():
             fitting = [row for row in fresh if columns["labels"][row] >= 0]
             self.counts.malformed += len(fresh) - len(fitting)
+            self.counts.labels -= len(fresh) - len(fitting)
             fresh = fitting
         met = [row for row in fresh if ids[row] in self._predictions]
         taken = self._predictions.take([ids[row] for row in met])
@@ -213,16 +153,53 @@ class LabelJoin:
         self.counts.expired += self._predictions.expire(now_ms)
         self.counts.orphans += self._labels.expire(now_ms)
 
-    def drop(self, partitions: Iterable[int]) -> None:
-        """Forget what waits on these partitions: another member has them now, so it is neither lost nor expired."""
-        gone = list(partitions)
-        self._predictions.drop(gone)
-        self._labels.drop(gone)
-
     def lag_percentiles(self, *percentiles: float) -> list[float]:
         """Milliseconds from prediction to label, over the newest 4,096 labels joined; nan before the first."""
         kept = self._lags[: min(self._lag_count, _LAGS)]
         return [float(np.percentile(kept, q)) if len(kept) else float("nan") for q in percentiles]
+
+    def snapshot(self, ledger: Ledger) -> JoinState:
+        """Put the parts predictions, labels, joined and lags into the ledger, as far as they changed."""
+        ledger.put("lags", pack(None, {"lags": self._lags[: min(self._lag_count, _LAGS)]}))
+        return JoinState(
+            predictions=self._predictions.snapshot(ledger, "predictions"),
+            labels=self._labels.snapshot(ledger, "labels"),
+            joined=self._joined.snapshot(ledger, "joined"),
+            counts=self.counts,
+            lag_histogram=self.lag_histogram.tolist(),
+            lag_sum_ms=self.lag_sum_ms,
+            lag_count=self._lag_count,
+        )
+
+    def restore(self, state: JoinState, parts: Mapping[str, bytes], *, same_classes: bool = True) -> None:
+        """Become what a snapshot said; this join must be new.
+
+        What finds no room, because `max_pending` is smaller now, is counted as evicted or orphaned.
+
+        Parameters
+        ----------
+        same_classes : false if the classes are others now. Then what waits means nothing any more, and is given up.
+
+        Raises
+        ------
+        DamagedState : a part is missing or does not fit.
+        """
+        self.counts = state.counts
+        if same_classes:
+            self.counts.evicted += self._predictions.restore(state.predictions, parts, "predictions")
+            self.counts.orphans += self._labels.restore(state.labels, parts, "labels")
+        else:
+            counts = state.counts
+            self.counts.evicted = counts.predictions - counts.joined - counts.expired - counts.repeated
+            self.counts.orphans = counts.labels - counts.joined - counts.duplicates
+        self._joined.restore(state.joined, parts, "joined")
+        _, columns = unpack("lags", part_of(parts, "lags"), type(None))
+        lags = columns.get("lags")
+        if lags is None or len(lags) != min(state.lag_count, _LAGS) or len(state.lag_histogram) != len(_BUCKETS):
+            raise DamagedState("monitor state, part lags: not the lags of this join")
+        self._lags[: len(lags)] = lags
+        self._lag_count, self.lag_sum_ms = state.lag_count, state.lag_sum_ms
+        self.lag_histogram = np.array(state.lag_histogram, dtype=np.int64)
 
     def _first_of(self, ids: Sequence[str], own: Waiting, *, predictions: bool) -> list[int]:
         """Rows whose id is new to this side; the others are counted."""
@@ -251,7 +228,7 @@ class LabelJoin:
         if ids:
             self._joined.add(ids)
             self.counts.joined += len(ids)
-            self._measure(np.maximum(labels["at"] - predictions["at"], 0))
+            self._measure(np.clip(labels["at"] - predictions["at"], 0, _LONGEST_LAG_MS))
         return Outcomes(
             record_ids=ids,
             device_ids=predictions["device"].tolist(),
@@ -271,7 +248,5 @@ class LabelJoin:
         newest = lags[-_LAGS:]
         self._lags[(self._lag_count + np.arange(len(newest))) % _LAGS] = newest
         self._lag_count += len(newest)
-        self.lag_histogram += np.bincount(
-            np.searchsorted(LAG_BUCKETS_MS, lags, side="left"), minlength=len(LAG_BUCKETS_MS) + 1
-        )
+        self.lag_histogram += np.bincount(np.searchsorted(LAG_BUCKETS_MS, lags, side="left"), minlength=len(_BUCKETS))
         self.lag_sum_ms += int(lags.sum())

@@ -3,15 +3,21 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
+
+import msgspec
+from pydantic import ValidationError
 
 from driftline.records.loop import DriftEvent, ModelEvent, ModelEventKind
 from driftline.spec.sections import PolicySpec
+from monitoring.encoding import DamagedState, pack, unpack
 
 _SEVERITY = {"warning": 0, "alarm": 1}
 # A drift whose retrainings keep failing asks at most every 2^6 = 64 cool-downs: a fault in the training must not
 # burn the machine, and must not end the loop for ever either.
 _MOST_DOUBLINGS = 6
+# Events whose answered attempts are remembered. A drift is told again, if at all, soon after it was first told.
+_ANSWERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,19 @@ class Policy(Protocol):
         """The detectors now watch this version."""
 
     def happened(self, event: ModelEvent, labelled: int) -> None:
-        """Something happened to a version, when `labelled` labelled records had been seen."""
+        """Something happened to a version, when `labelled` labelled records had been seen.
+
+        An event may be told again at any time, and must then change nothing.
+        """
 
     def due(self, labelled: int, since: LabelledSince) -> Ask | None:
         """The retraining to ask for now, which then counts as asked."""
+
+    def snapshot(self) -> bytes:
+        """Everything that decides what it says next, without pickle."""
+
+    def restore(self, state: bytes) -> None:
+        """Become what a snapshot said. Raises DamagedState."""
 
 
 @dataclass(slots=True)
@@ -59,6 +74,22 @@ class Jobs:
     recalled: int = 0
     refused: int = 0
     failed: int = 0
+
+
+class _AskState(msgspec.Struct):
+    event: dict[str, Any]
+    attempt: int
+
+
+class _PolicyState(msgspec.Struct):
+    jobs: Jobs
+    open: _AskState | None
+    waiting: list[_AskState]
+    answered: dict[str, int]
+    quiet_until: int
+    sequence: int
+    version: int | None
+    open_is_over: bool
 
 
 @dataclass(slots=True)
@@ -80,6 +111,7 @@ class RetrainingPolicy:
     open: Ask | None = None
     """The job without a verdict."""
     _waiting: dict[str, Ask] = field(default_factory=dict)
+    _answered: dict[str, int] = field(default_factory=dict)
     _quiet_until: int = 0
     _sequence: int = 0
     _version: int | None = None
@@ -92,7 +124,9 @@ class RetrainingPolicy:
             return
         if self.open is None or self.open.event.event_id != event.event_id:
             known = self._waiting.get(event.event_id)
-            self._waiting[event.event_id] = Ask(event, known.attempt if known else 1)
+            # Never the id of a job that has its verdict: the trainer answers a job once.
+            attempt = known.attempt if known else self._answered.get(event.event_id, 0) + 1
+            self._waiting[event.event_id] = Ask(event, attempt)
 
     def over(self, event_id: str) -> None:
         self._waiting.pop(event_id, None)
@@ -124,8 +158,34 @@ class RetrainingPolicy:
                 return ask
         return None
 
+    def snapshot(self) -> bytes:
+        return pack(
+            _PolicyState(
+                jobs=self.jobs,
+                open=_plain(self.open) if self.open is not None else None,
+                waiting=[_plain(ask) for ask in self._waiting.values()],
+                answered=self._answered,
+                quiet_until=self._quiet_until,
+                sequence=self._sequence,
+                version=self._version,
+                open_is_over=self._open_is_over,
+            )
+        )
+
+    def restore(self, state: bytes) -> None:
+        known, _ = unpack("policy", state, _PolicyState)
+        self.jobs, self._answered = known.jobs, known.answered
+        self.open = _ask(known.open) if known.open is not None else None
+        self._waiting = {ask.event.event_id: ask for ask in map(_ask, known.waiting)}
+        self._quiet_until, self._sequence, self._version = known.quiet_until, known.sequence, known.version
+        self._open_is_over = known.open_is_over
+
     def _verdict(self, ask: Ask, kind: ModelEventKind, labelled: int) -> None:
         self.open = None
+        self._answered.pop(ask.event.event_id, None)
+        self._answered[ask.event.event_id] = ask.attempt
+        while len(self._answered) > _ANSWERED:
+            del self._answered[next(iter(self._answered))]
         pause = self.spec.cool_down_records
         if kind in (ModelEventKind.REFUSED, ModelEventKind.FAILED):
             pause *= 2 ** min(ask.attempt - 1, _MOST_DOUBLINGS)
@@ -134,3 +194,14 @@ class RetrainingPolicy:
         name = {ModelEventKind.ROLLED_BACK: "recalled"}.get(kind, kind.value)
         setattr(self.jobs, name, getattr(self.jobs, name) + 1)
         self._quiet_until = labelled + pause
+
+
+def _plain(ask: Ask) -> _AskState:
+    return _AskState(ask.event.model_dump(), ask.attempt)
+
+
+def _ask(state: _AskState) -> Ask:
+    try:
+        return Ask(DriftEvent.model_validate(state.event), state.attempt)
+    except ValidationError as error:
+        raise DamagedState(f"monitor state, part policy: {error.errors(include_url=False)[0]['msg']}") from error

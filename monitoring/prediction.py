@@ -11,8 +11,9 @@ from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
 from monitoring.blame import share, shares_of
-from monitoring.blocks import BlockFinding, Rows, SlidingBlocks
+from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
 from monitoring.layout import Layout
+from monitoring.ledger import Ledger
 
 CLASSES = "(classes)"
 CONFIDENCE = "(confidence)"
@@ -82,6 +83,14 @@ class PredictionMonitor:
                 label_ends=label_ends,
             )
         )
+
+    def snapshot(self, ledger: Ledger) -> BlocksState:
+        """Put the parts prediction/0, prediction/1 … into the ledger, as far as they changed."""
+        return self._window.snapshot(ledger, "prediction")
+
+    def restore(self, state: BlocksState, parts: Mapping[str, bytes]) -> bool:
+        """Become what a snapshot said; see `monitoring.blocks.SlidingBlocks.restore`."""
+        return self._window.restore(state, parts, "prediction")
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """Class mix or confidence, whichever drifted."""

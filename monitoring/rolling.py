@@ -1,9 +1,21 @@
 """The newest rows of some columns, in bounded memory, always readable as contiguous arrays."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from monitoring.encoding import DamagedState, pack, unpack
+from monitoring.ledger import SEGMENT, Ledger, part_of
+
+
+class RollingState(msgspec.Struct):
+    """Rows ever appended, and the number of the oldest kept; the rows are in parts of their own."""
+
+    total: int = 0
+    first: int = 0
 
 
 class Rolling:
@@ -31,6 +43,7 @@ class Rolling:
         self._end = 0
         self.total = 0
         """Rows ever appended: the number of the next row."""
+        self._stored = 0
 
     def __len__(self) -> int:
         return min(self._end, self._capacity)
@@ -58,6 +71,34 @@ class Rolling:
         self._end += taken
         self.total += n
 
-    def clear(self) -> None:
-        """Forget the rows; the count goes on."""
-        self._end = 0
+    def snapshot(self, ledger: Ledger, name: str) -> RollingState:
+        """Put the segments with new rows into the ledger as NAME/0, NAME/1 …; a full one is written once."""
+        first, total = self.first, self.total
+        for segment in range(first // SEGMENT, -(-total // SEGMENT)) if len(self) else ():
+            start, end = max(segment * SEGMENT, first), min((segment + 1) * SEGMENT, total)
+            part = f"{name}/{segment}"
+            if end <= self._stored:
+                ledger.keep(part)
+            else:
+                rows = slice(start - first, end - first)
+                ledger.put(part, pack(start, {column: self[column][rows] for column in self._columns}))
+        self._stored = total
+        return RollingState(total, first)
+
+    def restore(self, state: RollingState, parts: Mapping[str, bytes], name: str) -> None:
+        """Take over the newest rows of a snapshot; this table must be new.
+
+        Raises
+        ------
+        DamagedState : rows are missing.
+        """
+        self.total = self._stored = state.first
+        for segment in range(state.first // SEGMENT, -(-state.total // SEGMENT)) if state.total > state.first else ():
+            part = f"{name}/{segment}"
+            start, columns = unpack(part, part_of(parts, part), int)
+            n = min((segment + 1) * SEGMENT, state.total) - self.total
+            skip = self.total - start
+            if columns.keys() != self._columns.keys() or skip < 0 or any(len(c) - skip != n for c in columns.values()):
+                raise DamagedState(f"monitor state, part {part}: not the rows from {self.total} on")
+            self.append(**{column: values[skip:] for column, values in columns.items()})
+        self._stored = self.total

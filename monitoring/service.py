@@ -1,12 +1,18 @@
 """The monitor as a service: the core under the loop, the model follower beside it."""
 
+import structlog
+
 from driftline.registry.manifest import Manifest
 from driftline.registry.reference import Reference
 from driftline.service.follower import ModelFollower
 from driftline.service.loop import Hooks, LoopSettings
+from driftline.service.recovery import Checkpointing
+from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
 from monitoring.core import MonitorCore
 from monitoring.metrics import MonitorMetrics
+
+log = structlog.get_logger()
 
 # Records taken at once: large enough that decoding by columns pays, small enough that an alarm is not held up by it.
 BATCH = 2_000
@@ -21,7 +27,8 @@ def build(context: ServiceContext) -> Service:
     """Put the monitor together; see `driftline.service.runtime.run_service`.
 
     One member of the group watches all partitions and the others stand by, because a detector's evidence is the whole
-    stream. A round that was aborted is read again by the same process: the core knows what it has already counted.
+    stream. What it remembers is committed with its offsets, so that after a kill, a takeover or an aborted round it
+    goes on from what was committed.
     """
     spec, registry = context.workspace.spec, context.workspace.registry
     core = MonitorCore(spec)
@@ -30,15 +37,19 @@ def build(context: ServiceContext) -> Service:
     def load(manifest: Manifest) -> Reference:
         return registry.reference(manifest.version)
 
-    follower = ModelFollower(spec, context.client, registry, load)
+    follower = ModelFollower(spec, context.client, registry, load, metrics=RegistryMetrics(context.prometheus))
 
-    shown = float("-inf")
+    shown, restores = float("-inf"), 0
 
     def between() -> None:
-        nonlocal shown
+        nonlocal shown, restores
+        if core.restores != restores:
+            restores = core.restores
+            for note in core.restore_notes:
+                log.warning("the state fits only in part", reason=note)
         if (newest := follower.take()) is not None:
             champion, reference = newest
-            core.install(champion.version, reference)
+            core.install(champion.version, reference, champion.sequence)
         for event in follower.events():
             core.observe(event)
         if (now := context.clock.monotonic()) - shown >= METRICS_EVERY:
@@ -53,10 +64,13 @@ def build(context: ServiceContext) -> Service:
             batch_size=BATCH,
             max_wait=WAIT,
             exclusive=True,
+            checkpoint=Checkpointing(spec.topics.monitor_state),
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),
         hooks=Hooks(between=between, open=lambda: core.version is not None),
-        ready=lambda: None if core.version else "no model in service yet: train one with `driftline train`",
+        ready=lambda: (
+            None if core.version else follower.trouble or "no model in service yet: train one with `driftline train`"
+        ),
         detail=lambda: {"version": core.version},
         start=follower.start,
         close=follower.close,

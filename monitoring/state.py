@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from monitoring.join import JoinCounts
+from monitoring.outcomes import JoinCounts
 
 
 @dataclass(frozen=True, slots=True)

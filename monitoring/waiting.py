@@ -1,15 +1,28 @@
 """Records waiting for their other half: a bounded table of columns, found by record id."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from monitoring.encoding import DamagedState
+from monitoring.ledger import Ledger
+from monitoring.segments import FREE, NEW, SegmentsState, SegmentStore
 
 # A search for the expired looks at every slot, so it is made only this often within a time-out.
 _SEARCHES = 256
 _FIRST_SLOTS = 1_024
+
+
+class WaitingState(msgspec.Struct):
+    """Records ever put, the time of the next search for the expired, and where the records are stored."""
+
+    arrivals: int = 0
+    next_search: int = 0
+    segments: SegmentsState = msgspec.field(default_factory=SegmentsState)
 
 
 class Waiting:
@@ -22,7 +35,7 @@ class Waiting:
     ----------
     capacity : most records kept; the oldest arrival gives way.
     timeout_ms : longest a record waits.
-    columns : name → (dtype, shape of one value). Must name 'partition'.
+    columns : name → (dtype, shape of one value).
     """
 
     def __init__(self, capacity: int, timeout_ms: int, columns: Mapping[str, tuple[Any, tuple[int, ...]]]) -> None:
@@ -35,9 +48,15 @@ class Waiting:
         self._columns: dict[str, NDArray[Any]] = {
             name: np.zeros((size, *shape), dtype=dtype) for name, (dtype, shape) in columns.items()
         }
+        # What the table itself knows of a record. The ids stand here too, because a snapshot asks slots for their ids.
+        self._ids: NDArray[np.object_] = np.full(size, None, dtype=np.object_)
         self._arrived: NDArray[np.int64] = np.zeros(size, dtype=np.int64)
+        self._number: NDArray[np.int64] = np.zeros(size, dtype=np.int64)
+        self._place: NDArray[np.int64] = np.full(size, FREE, dtype=np.int64)
         self._free = list(range(size - 1, -1, -1))
+        self._arrivals = 0
         self._next_search = 0
+        self._store = SegmentStore()
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -60,13 +79,13 @@ class Waiting:
         n = len(ids)
         if not n:
             return evicted
-        self._grow(n)
-        slots = self._free[-n:]
-        del self._free[-n:]
-        self._slots.update(zip(ids, slots, strict=True))
+        slots = self._take_slots(ids)
         for name, column in self._columns.items():
             column[slots] = columns[name]
         self._arrived[slots] = now_ms
+        self._number[slots] = np.arange(self._arrivals, self._arrivals + n)
+        self._place[slots] = NEW
+        self._arrivals += n
         return evicted
 
     def take(self, ids: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -83,19 +102,60 @@ class Waiting:
             return 0
         self._next_search = now_ms + max(self._timeout // _SEARCHES, 1)
         ids, slots = list(self._slots), np.fromiter(self._slots.values(), np.int64, len(self._slots))
-        return self._remove(ids, np.flatnonzero(self._arrived[slots] <= now_ms - self._timeout))
-
-    def drop(self, partitions: Iterable[int]) -> int:
-        """Remove what waits on these partitions; returns how many."""
-        ids, slots = list(self._slots), np.fromiter(self._slots.values(), np.int64, len(self._slots))
-        return self._remove(ids, np.flatnonzero(np.isin(self._columns["partition"][slots], list(partitions))))
-
-    def _remove(self, ids: list[str], rows: NDArray[np.intp]) -> int:
+        rows = np.flatnonzero(self._arrived[slots] <= now_ms - self._timeout)
         self._release([self._slots.pop(ids[row]) for row in rows])
         return len(rows)
 
+    def snapshot(self, ledger: Ledger, name: str) -> WaitingState:
+        """Put what arrived since the last snapshot into the ledger; of what left only the state tells."""
+        columns = {**self._columns, "id": self._ids, "arrived": self._arrived, "number": self._number}
+        segments = self._store.snapshot(ledger, name, columns, self._place)
+        return WaitingState(self._arrivals, self._next_search, segments)
+
+    def restore(self, state: WaitingState, parts: Mapping[str, bytes], name: str) -> int:
+        """Take over what waited when the snapshot was made; this table must be new. Returns how many found no room.
+
+        Raises
+        ------
+        DamagedState : records are missing, twice there or of another kind.
+        """
+        rows = self._store.restore(state.segments, parts, name)
+        self._arrivals, self._next_search = state.arrivals, state.next_search
+        if rows is None:
+            return 0
+        order = np.argsort(rows["number"], kind="stable")
+        evicted = max(len(order) - self._capacity, 0)
+        order = order[evicted:]
+        ids = rows["id"][order].tolist()
+        fits = rows.keys() == self._columns.keys() | {"id", "arrived", "number", "place"} and all(
+            rows[column].shape[1:] == values.shape[1:] for column, values in self._columns.items()
+        )
+        if not fits or len(set(ids)) != len(ids):
+            raise DamagedState(f"monitor state, parts {name}: not the columns of this stream, or an id twice")
+        slots = self._take_slots(ids)
+        for column, values in self._columns.items():
+            values[slots] = rows[column][order]
+        self._arrived[slots], self._number[slots] = rows["arrived"][order], rows["number"][order]
+        self._place[slots] = rows["place"][order]
+        return evicted
+
+    def _take_slots(self, ids: Sequence[str]) -> list[int]:
+        n = len(ids)
+        if not n:
+            return []
+        self._grow(n)
+        slots = self._free[-n:]
+        del self._free[-n:]
+        self._slots.update(zip(ids, slots, strict=True))
+        self._ids[slots] = ids
+        return slots
+
     def _release(self, slots: list[int]) -> None:
+        if not slots:
+            return
         self._free.extend(slots)
+        self._place[slots] = FREE
+        self._ids[slots] = None
         for column in self._columns.values():
             if column.dtype == np.object_:
                 column[slots] = None
@@ -106,8 +166,10 @@ class Waiting:
             return
         new = max(2 * size, size + wanted)
         self._free = [*range(new - 1, size - 1, -1), *self._free]
-        self._arrived = np.concatenate([self._arrived, np.zeros(new - size, dtype=np.int64)])
-        for name, column in self._columns.items():
-            self._columns[name] = np.concatenate(
-                [column, np.zeros((new - size, *column.shape[1:]), dtype=column.dtype)]
-            )
+        self._arrived, self._number = _grown(self._arrived, new), _grown(self._number, new)
+        self._ids, self._place = _grown(self._ids, new, None), _grown(self._place, new, FREE)
+        self._columns = {name: _grown(column, new) for name, column in self._columns.items()}
+
+
+def _grown(column: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
+    return np.concatenate([column, np.full((size - len(column), *column.shape[1:]), fill, dtype=column.dtype)])

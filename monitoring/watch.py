@@ -1,12 +1,34 @@
 """The detectors of one model version, made together when it is installed."""
 
+from collections.abc import Mapping
+
+import msgspec
+from pydantic import ValidationError
+
 from driftline.records.loop import DriftKind
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
+from monitoring.blocks import BlocksState
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
+from monitoring.encoding import DamagedState, pack, unpack
+from monitoring.finding import ConceptState
 from monitoring.history import Moment
+from monitoring.ledger import Ledger, part_of
 from monitoring.prediction import PredictionMonitor
+
+# Onsets remembered. A policy asks for those of events that stand or wait; for an older one the event's own time does.
+_ONSETS = 256
+
+
+class _WatchState(msgspec.Struct):
+    version: int
+    sequence: int
+    events: dict[DriftKind, str]
+    onsets: dict[str, Moment]
+    concept: ConceptState
+    data: BlocksState
+    prediction: BlocksState
 
 
 class Watch:
@@ -18,15 +40,17 @@ class Watch:
     spec : the stream.
     version : the version in service.
     reference : what training wrote beside it.
+    sequence : which change of champion put it into service.
 
     Raises
     ------
     UsageError : the reference is of other features than the stream's.
     """
 
-    def __init__(self, spec: StreamSpec, version: int, reference: Reference) -> None:
+    def __init__(self, spec: StreamSpec, version: int, reference: Reference, sequence: int = 0) -> None:
         policy = spec.monitoring.policy
         self.version = version
+        self.sequence = sequence
         self.reference = reference
         self.data = DataMonitor(spec, reference)
         self.prediction = PredictionMonitor(spec, reference)
@@ -41,6 +65,7 @@ class Watch:
         """Standing events: kind → id."""
         self.onsets: dict[str, Moment] = {}
         """Onset of each event of this watch, by its id."""
+        self._stored = False
 
     @property
     def standing(self) -> dict[DriftKind, bool]:
@@ -49,6 +74,60 @@ class Watch:
             DriftKind.DATA: self.data.standing,
             DriftKind.PREDICTION: self.prediction.standing,
         }
+
+    def told(self, kind: DriftKind, event_id: str, onset: Moment) -> None:
+        """An event of this watch was told, and stands."""
+        self.events[kind] = event_id
+        self.onsets[event_id] = onset
+        while len(self.onsets) > _ONSETS:
+            del self.onsets[next(iter(self.onsets))]
+
+    def snapshot(self, ledger: Ledger) -> None:
+        """Put the parts watch, reference/VERSION, concept, data and prediction into the ledger, as far as changed."""
+        reference = f"reference/{self.version}"
+        if self._stored:
+            ledger.keep(reference)
+        else:
+            ledger.put(reference, pack(self.reference.model_dump()))
+            self._stored = True
+        state = _WatchState(
+            version=self.version,
+            sequence=self.sequence,
+            events=self.events,
+            onsets=self.onsets,
+            concept=self.concept.snapshot(ledger),
+            data=self.data.snapshot(ledger),
+            prediction=self.prediction.snapshot(ledger),
+        )
+        ledger.put("watch", pack(state))
+
+    @classmethod
+    def restored(cls, spec: StreamSpec, parts: Mapping[str, bytes]) -> "tuple[Watch, list[str]]":
+        """The watch of a snapshot, and what of it could not be taken over as it was.
+
+        Raises
+        ------
+        DamagedState : a part is missing or does not fit.
+        UsageError : its reference is of other features than the stream's.
+        """
+        state, _ = unpack("watch", part_of(parts, "watch"), _WatchState)
+        name = f"reference/{state.version}"
+        values, _ = unpack(name, part_of(parts, name), dict)
+        try:
+            reference = Reference.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise DamagedState(f"monitor state, part {name}: {first['msg']}") from error
+        watch = cls(spec, state.version, reference, state.sequence)
+        watch.events, watch.onsets, watch._stored = state.events, state.onsets, True
+        notes = []
+        if not watch.concept.restore(state.concept, parts):
+            notes.append(
+                f"the detector is another ({watch.concept.detector}) or of another version: made anew from the outcomes"
+            )
+        if not (watch.data.restore(state.data, parts) & watch.prediction.restore(state.prediction, parts)):
+            notes.append("monitoring.data.window is another: the windows of features and answers start afresh")
+        return watch, notes
 
     def over(self) -> list[str]:
         """Ids of the events that have ended since the last call."""

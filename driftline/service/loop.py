@@ -1,16 +1,27 @@
-"""The one service loop: poll → core → outputs and offsets committed together → again."""
+"""The one service loop: poll → core → outputs, offsets and state committed together → again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 
-from driftline.kafka.interface import Batch, Client, Fenced, KafkaFault, Outgoing, Rebalance, TopicPartition, Writer
+from driftline.kafka.interface import (
+    Batch,
+    Client,
+    Fenced,
+    KafkaFault,
+    Outgoing,
+    Rebalance,
+    Replaced,
+    TopicPartition,
+    Writer,
+)
 from driftline.service.clock import Clock
-from driftline.service.core import Core, Step
+from driftline.service.core import Core, Stateful, Step
 from driftline.service.gather import Gather
+from driftline.service.keeper import Keeper
 from driftline.service.metrics import LoopMetrics
+from driftline.service.recovery import Checkpointing
 
 log = structlog.get_logger()
 
@@ -26,8 +37,8 @@ class LoopSettings:
 
     Attributes
     ----------
-    on_abort : what an aborted round means. A core without state reads the round again ('rewind'); a core that has
-        already taken it into its state cannot, and ends the process so that it restarts from what was committed.
+    checkpoint : for a core with state (`driftline.service.core.Stateful`): where it is committed, and how often. A
+        core without state commits every batch.
     """
 
     group: str
@@ -37,7 +48,7 @@ class LoopSettings:
     tick: float = 1.0
     exclusive: bool = False
     transactional_id: str | None = None
-    on_abort: Literal["rewind", "restart"] = "rewind"
+    checkpoint: Checkpointing | None = None
 
 
 @dataclass(slots=True)
@@ -49,15 +60,23 @@ class Hooks:
     between : called before every poll: installs what another thread has loaded, copies numbers into metrics.
     open : while false (no model yet), the member stays in its group but its partitions are paused.
     alive : called in every round; the health endpoint reports how long ago that was.
+    remarked : called with what earlier owners remarked with their offsets on partitions that are now this member's,
+        before any record of them is processed.
     """
 
     between: Callable[[], None] = lambda: None
     open: Callable[[], bool] = lambda: True
     alive: Callable[[bool], None] = lambda joined: None
+    remarked: Callable[[Mapping[TopicPartition, str]], None] = lambda remarks: None
 
 
 class ServiceLoop:
-    """Drives a core. Owns its reader and its writer, and nothing of what the core knows."""
+    """Drives a core. Owns its reader and its writer, and nothing of what the core knows.
+
+    Nothing is in hand between two rounds but the state, outputs and offsets of a core that commits by checkpoints: a
+    partition that is taken away takes with it at most one batch or one checkpoint's worth of work, which is abandoned
+    at once and done again by the next owner. So a rebalance never waits for this member.
+    """
 
     def __init__(
         self,
@@ -78,31 +97,45 @@ class ServiceLoop:
             exclusive=settings.exclusive,
         )
         self._gather = Gather(self._reader, clock, settings.batch_size, settings.max_wait)
+        self._keeper: Keeper | None = None
+        if settings.checkpoint is not None:
+            if not isinstance(core, Stateful):
+                raise TypeError(f"{type(core).__name__} has no state to checkpoint")
+            self._keeper = Keeper(core, client, settings.checkpoint, clock, metrics)
         self._offsets: dict[TopicPartition, int] = {}
+        self._outputs: list[Outgoing] = []
+        self._new: frozenset[TopicPartition] = frozenset()
         self._paused = False
         self._busy = False
+        self._astray = False
         self._ticked = clock.monotonic()
         self._aborts = 0
 
     def run(self, stop: Callable[[], bool]) -> None:
-        """Until `stop()`; then leaves the group and closes. What is in hand when it stops is finished first."""
+        """Until `stop()`; then leaves the group and closes. What is in hand when it stops is committed first."""
         try:
             while not stop():
                 self.round()
+            self._settle()
         finally:
             self._reader.close()
             self._writer.close()
 
     def round(self) -> None:
-        """One turn of the loop: at most one batch, committed when it returns (unless the core is busy)."""
+        """One turn of the loop: at most one batch, committed when it returns (unless the core is busy, or its state
+        was committed a moment ago)."""
         self._hooks.between()
-        self._hooks.alive(bool(self._reader.assignment()))
+        self._alive()
         self._hold(self._busy or not self._hooks.open())
         started = self._clock.monotonic()
         try:
+            if self._astray:
+                self._rewind()
             batches = self._gather.next()
             polled = self._clock.monotonic()
-            if batches and self._paused:
+            if self._new:
+                batches = self._welcome(batches)
+            if batches and (self._paused or not self._hooks.open()):
                 self._put_back(batches)
             elif batches:
                 for batch in batches:
@@ -111,50 +144,98 @@ class ServiceLoop:
                 self._metrics.batch(batches, polled - started, self._clock.monotonic() - polled)
                 self._finish(step)
             if self._clock.monotonic() - self._ticked >= self._settings.tick or self._busy:
-                self._ticked = self._clock.monotonic()
-                self._finish(self._core.tick(self._clock.now_ms()))
-                self._metrics.lag(self._reader.lag())
+                self._tick()
         except (Fenced, KafkaFault) as error:
             self._abort(error)
+
+    def _tick(self) -> None:
+        self._ticked = self._clock.monotonic()
+        if not self._new:  # a core is not asked for anything before it knows where it stands
+            self._finish(self._core.tick(self._clock.now_ms()))
+        self._metrics.lag(self._reader.lag())
+        for (topic, partition), records in self._reader.skipped().items():
+            self._metrics.skipped(topic, records)
+            log.error(
+                "records were removed by retention before they were read; going on from the oldest",
+                topic=topic,
+                partition=partition,
+                records=records,
+            )
+
+    def _welcome(self, batches: list[Batch]) -> list[Batch]:
+        """Settle where this member stands on partitions that are new to it, before any record of them is processed."""
+        remarks = self._reader.remarks()
+        self._hooks.remarked({place: remarks[place] for place in self._new if place in remarks})
+        if self._keeper is not None:
+            positions = self._keeper.restore(self._reader.committed(), self._alive)
+            owned = self._reader.assignment()
+            # What came with the assignment was read from the group's offsets; the state has its own.
+            back = {(b.topic, b.partition): b.offsets[0] for b in reversed(batches)}
+            self._reader.seek({**back, **{place: at for place, at in positions.items() if place in owned}})
+            batches = []
+        self._new = frozenset()
+        return batches
 
     def _put_back(self, batches: Sequence[Batch]) -> None:
         """Records that came although nothing was asked for: partitions are assigned inside a poll, and it fetches from
         them at once. They are read again when the service opens."""
         self._reader.pause()
+        self._paused = True
         self._reader.seek({(b.topic, b.partition): b.offsets[0] for b in reversed(batches)})
 
     def _finish(self, step: Step) -> None:
         self._busy = step.busy
-        if step.busy or not (step.outputs or self._offsets):
+        self._outputs += [out for out in step.outputs if out.values]
+        if step.busy or not (self._outputs or self._offsets):
             return
-        started = self._clock.monotonic()
-        for out in step.outputs:
-            self._send(out)
-        offsets, self._offsets = self._offsets, {}
-        self._writer.commit(self._reader, offsets)
-        self._aborts = 0
-        self._metrics.committed(step.outputs, self._clock.monotonic() - started)
+        if self._keeper is None or self._outputs or self._keeper.due():
+            self._commit(step.remark)
 
-    def _send(self, out: Outgoing) -> None:
-        if out.values:
+    def _commit(self, remark: str) -> None:
+        started = self._clock.monotonic()
+        for out in self._outputs:
             self._writer.send(out)
+        if self._keeper is not None:
+            self._writer.send(self._keeper.records(self._offsets))
+        self._writer.commit(self._reader, self._offsets, remark)
+        if self._keeper is not None:
+            self._keeper.committed()
+        self._metrics.committed(self._outputs, self._clock.monotonic() - started)
+        self._offsets, self._outputs = {}, []
+        self._aborts = 0
+
+    def _settle(self) -> None:
+        """Commit what a core with state has in hand, so that its successor need not read it again."""
+        if self._busy or self._new or not self._offsets:
+            return
+        try:
+            self._commit("")
+        except KafkaFault as error:
+            log.warning("the last checkpoint was not committed; its records are read again", error=str(error))
 
     def _abort(self, error: KafkaFault) -> None:
         """Nothing of this round may count. Start again from what is committed, here or in a new process."""
         self._aborts += 1
         self._metrics.aborted(error)
         log.warning("round aborted", error=str(error), fenced=isinstance(error, Fenced), in_a_row=self._aborts)
-        self._offsets = {}
-        if self._settings.on_abort == "restart" or self._aborts >= MOST_ABORTS:
+        self._offsets, self._outputs = {}, []
+        if isinstance(error, Replaced) or self._aborts >= MOST_ABORTS:
             raise error
-        try:
-            self._writer.abort()
-            self._reader.rewind()
-        except KafkaFault as second:
-            # An aborted round that cannot be rewound would skip its records: a new process reads them again.
-            raise second from error
-        if not isinstance(error, Fenced):
+        self._astray = True
+        if not isinstance(error, Fenced) or self._aborts > 1:
+            # A member that was expelled learns of it by its next heartbeat: refused again, it has to wait for that.
             self._clock.sleep(REST_AFTER_ABORT)
+
+    def _rewind(self) -> None:
+        """Before any other record is read: an aborted round that is not rewound would skip its records."""
+        self._writer.abort()
+        self._reader.rewind()
+        self._astray = False
+        if self._keeper is not None:
+            self._new = self._reader.assignment()
+
+    def _alive(self) -> None:
+        self._hooks.alive(bool(self._reader.assignment()))
 
     def _hold(self, hold: bool) -> None:
         if hold:
@@ -165,13 +246,19 @@ class ServiceLoop:
 
     def _assigned(self, partitions: frozenset[TopicPartition]) -> None:
         log.info("partitions assigned", partitions=_shown(partitions))
+        self._new |= partitions
         self._core.assigned(partitions)
 
     def _revoked(self, partitions: frozenset[TopicPartition]) -> None:
         log.info("partitions revoked", partitions=_shown(partitions))
         self._gather.drop(partitions)
+        self._new -= partitions
         for partition in partitions:
             self._offsets.pop(partition, None)
+        if self._keeper is not None:
+            # Its state is made of all partitions together: without one of them there is nothing left to commit.
+            self._offsets, self._outputs = {}, []
+            self._new = self._reader.assignment() - partitions
         self._core.revoked(partitions)
 
 

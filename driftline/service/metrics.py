@@ -28,6 +28,29 @@ class LoopMetrics:
         self._lag = Gauge("driftline_lag_records", "Records not read yet, by topic.", ["topic"], registry=registry)
         self._commits = Counter("driftline_commits", "Rounds committed.", registry=registry)
         self._aborts = Counter("driftline_aborts", "Rounds aborted, by cause.", ["cause"], registry=registry)
+        self._skipped = Counter(
+            "driftline_records_skipped",
+            "Records that retention removed before they were read.",
+            ["topic"],
+            registry=registry,
+        )
+        self._checkpoints = Histogram(
+            "driftline_checkpoint_seconds",
+            "Time to make and commit one checkpoint.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._checkpoint_bytes = Counter(
+            "driftline_checkpoint_bytes", "Bytes written by checkpoints.", registry=registry
+        )
+        self._checkpointed = Gauge(
+            "driftline_checkpoint_timestamp_seconds", "When the newest checkpoint was committed.", registry=registry
+        )
+        self._restores = Counter(
+            "driftline_restores", "States read back, by result ('whole', 'damaged').", ["result"], registry=registry
+        )
+        self._restore_seconds = Gauge("driftline_restore_seconds", "Time the last restore took.", registry=registry)
+        self._state_bytes = Gauge("driftline_state_bytes", "Size of the state last restored.", registry=registry)
 
     def batch(self, batches: Sequence[Batch], polled: float, processed: float) -> None:
         for batch in batches:
@@ -44,6 +67,19 @@ class LoopMetrics:
 
     def aborted(self, error: KafkaFault) -> None:
         self._aborts.labels("fenced" if isinstance(error, Fenced) else "fault").inc()
+
+    def skipped(self, topic: str, records: int) -> None:
+        self._skipped.labels(topic).inc(records)
+
+    def checkpointed(self, size: int, seconds: float) -> None:
+        self._checkpoints.observe(seconds)
+        self._checkpoint_bytes.inc(size)
+        self._checkpointed.set_to_current_time()
+
+    def restored(self, size: int, seconds: float, whole: bool = True) -> None:
+        self._restores.labels("whole" if whole else "damaged").inc()
+        self._restore_seconds.set(seconds)
+        self._state_bytes.set(size)
 
     def lag(self, lags: dict[TopicPartition, int]) -> None:
         by_topic: dict[str, int] = {}

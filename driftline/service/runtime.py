@@ -80,14 +80,23 @@ def run_service(
     watchdog = Watchdog(health)
     try:
         service.start()
-        ServiceLoop(service.core, client, service.settings, clock, LoopMetrics(prometheus), service.hooks).run(stopping)
+        # Offsets are committed with the group's metadata, so the loop's reader and writer are of one library.
+        serving = connect(endpoint, exclusive=True) if service.settings.exclusive else client
+        loop = ServiceLoop(service.core, serving, service.settings, clock, LoopMetrics(prometheus), service.hooks)
+        loop.run(stopping)
     finally:
         watchdog.close()
         service.close()
         server.close()
         client.close()
-        workspace.remove_note(f"service-{instance}")
+        _take_down(workspace, f"service-{instance}")
         log.info("stopped")
+
+
+def _take_down(workspace: Workspace, name: str) -> None:
+    """Remove this process's note; a newer process of the same name has put its own in the place."""
+    if (note := workspace.read_note(name)) is not None and note["pid"] == os.getpid():
+        workspace.remove_note(name)
 
 
 class Watchdog:

@@ -1,7 +1,7 @@
 """A small stream by hand: its specification, its references, and batches as Kafka would deliver them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -149,6 +149,12 @@ def events_of(step: Step) -> list[DriftEvent]:
 
 def jobs_of(step: Step) -> list[RetrainingJob]:
     return [RetrainingJob.from_json(value) for value in _values(step.outputs, ".retraining-jobs")]
+
+
+def after(stored: Mapping[str, bytes], changed: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """What is stored once a snapshot's parts were written."""
+    whole = {**stored, **changed}
+    return {name: part for name, part in whole.items() if part is not None}
 
 
 def _values(outputs: Sequence[Outgoing], ending: str) -> list[bytes]:

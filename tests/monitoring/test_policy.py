@@ -151,5 +151,65 @@ class TestOneJobADrift:
         watch.installed(2)
         assert due(watch, 1_000) is None
 
+    def test_an_escalation_after_the_verdict_asks_under_another_id(self) -> None:
+        watch = policy(cool_down_records=0, minimum_severity="warning")
+        watch.drifted(drift(severity="warning"))
+        first = due(watch, 1_000)
+        assert first is not None
+        watch.happened(verdict(ModelEventKind.PROMOTED, first.job_id, sequence=2), 1_000)
+        watch.drifted(drift(severity="alarm"))
+        second = due(watch, 1_000)
+        assert second is not None
+        assert second.job_id != first.job_id
+
     def test_the_job_of_an_event_has_the_same_id_on_every_machine(self) -> None:
         assert Ask(drift("e1"), 1).job_id == "job-5b551a1735a983f7"
+
+
+class TestNewsToldAgainChangesNothing:
+    """After a restore everything the follower has said is said again."""
+
+    def test_a_verdict_that_closed_its_job(self) -> None:
+        watch = policy(cool_down_records=100)
+        watch.drifted(drift())
+        ask = due(watch, 1_000)
+        assert ask is not None
+        news = [
+            verdict(ModelEventKind.ROLLED_BACK, None, sequence=3),
+            verdict(ModelEventKind.REFUSED, ask.job_id),
+            verdict(ModelEventKind.PROMOTED, "another", sequence=2),
+        ]
+        for event in news:
+            watch.happened(event, 1_010)
+        before = watch.snapshot()
+        for event in [*news, *news[::-1]]:
+            watch.happened(event, 5_000)
+        assert watch.snapshot() == before
+        assert watch.jobs.refused == 1
+
+
+class TestItSurvives:
+    def test_with_everything_it_has_in_mind(self) -> None:
+        watch, other = policy(retrain_on=("concept", "data")), policy(retrain_on=("concept", "data"))
+        for name in ("e1", "e2", "e3"):
+            watch.drifted(drift(name))
+        ask = due(watch, 1_000)
+        assert ask is not None
+        watch.over("e2")
+        other.restore(watch.snapshot())
+        assert other == watch
+        for each in (watch, other):
+            each.happened(verdict(ModelEventKind.FAILED, ask.job_id), 1_100)
+        assert due(watch, 1_599) is due(other, 1_599) is None
+        assert due(watch, 1_600) == due(other, 1_600) is not None
+        assert other == watch
+
+    def test_with_figures_that_json_has_no_word_for(self) -> None:
+        watch, other = policy(), policy()
+        event = drift()
+        event.evidence.update(ratio=float("inf"), rate=0.1 + 0.2)
+        watch.drifted(event)
+        other.restore(watch.snapshot())
+        ask = due(other, 1_000)
+        assert ask is not None
+        assert ask.event == event

@@ -12,7 +12,7 @@ from driftline.records import DriftEvent, DriftKind, ModelEvent, ModelEventKind,
 from driftline.registry import Reference, describe_features
 from driftline.spec import StreamSpec, parse_spec
 from monitoring.core import MonitorCore
-from tests.monitoring.stream import EPOCH, STEP_MS, Broker, events_of, jobs_of, numeric_columns
+from tests.monitoring.stream import EPOCH, STEP_MS, Broker, after, events_of, jobs_of, numeric_columns
 
 linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn comes with the extra 'train'")
 pipeline = pytest.importorskip("sklearn.pipeline")
@@ -90,6 +90,25 @@ class Loop:
             )
             self.events += [(rows[-1], event) for event in events_of(step)]
             self.jobs += [(rows[-1], job) for job in jobs_of(step)]
+            self.fed()
+
+    def fed(self) -> None:
+        """Called after each batch."""
+
+
+class RestartingLoop(Loop):
+    """The same, but every few batches the core is taken apart and another one put together from its state."""
+
+    restarts = 0
+    stored: dict[str, bytes]
+
+    def fed(self) -> None:
+        self.restarts += 1
+        if self.restarts % 7:
+            return
+        self.stored = after(getattr(self, "stored", {}), self.core.snapshot())
+        self.core = MonitorCore(self.insects.spec)
+        self.core.restore(self.stored)
 
 
 def row_of(event: DriftEvent) -> int:
@@ -98,8 +117,11 @@ def row_of(event: DriftEvent) -> int:
 
 @pytest.fixture(scope="module")
 def loop() -> Loop:
-    insects = Insects()
-    run = Loop(insects)
+    return played(Loop(Insects()))
+
+
+def played(run: Loop) -> Loop:
+    insects = run.insects
     probabilities, reference = insects.train(0, FIRST)
     run.core.install(1, reference)
     run.feed(FIRST, 2_050, probabilities, 1)
@@ -156,3 +178,11 @@ class TestTheShippedStream:
         told = [(event.model_version, event.kind) for _, event in loop.events]
         assert len(told) == len(set(told))
         assert len(loop.jobs) == 2
+
+    def test_a_monitor_restarted_every_140_records_says_the_same(self, loop: Loop) -> None:
+        again = played(RestartingLoop(loop.insects))
+        assert again.restarts > 200
+        assert again.events == loop.events
+        assert again.jobs == loop.jobs
+        assert again.core.account() == loop.core.account()
+        assert repr(again.core.state()) == repr(loop.core.state())

@@ -42,7 +42,12 @@ class ScriptedClient:
     moves: dict[int, frozenset[TopicPartition]] = field(default_factory=dict)
     """Number of the poll → the partitions owned from then on."""
     visible: list[tuple[str, bytes | None]] = field(default_factory=list)
+    state: list[tuple[bytes | None, bytes | None]] = field(default_factory=list)
+    """Keys and values of the topic 'state', as committed."""
+    tear_at: dict[int, int] = field(default_factory=dict)
+    """Number of the commit → how many records of the state topic survive its failure, as without transactions."""
     committed: int = 0
+    remark: str = ""
     commits: int = 0
     closed: list[str] = field(default_factory=list)
     name: str = "scripted"
@@ -54,6 +59,16 @@ class ScriptedClient:
 
     def writer(self, transactional_id: str | None = None) -> "ScriptedWriter":
         return ScriptedWriter(self)
+
+    def tail(
+        self,
+        topics: Sequence[str],
+        *,
+        start: Offsets | None = None,
+        from_end: bool = False,
+        committed_only: bool = True,
+    ) -> "ScriptedTail":
+        return ScriptedTail(self.state)
 
 
 class ScriptedReader:
@@ -90,10 +105,19 @@ class ScriptedReader:
         self.paused = False
 
     def seek(self, offsets: Offsets) -> None:
-        self.position = offsets[("t", 0)]
+        self.position = offsets.get(("t", 0), self.position)
 
     def rewind(self) -> None:
         self.position = self._client.committed
+
+    def committed(self) -> dict[TopicPartition, int]:
+        return {("t", 0): self._client.committed} if self._client.committed else {}
+
+    def remarks(self) -> dict[TopicPartition, str]:
+        return {("t", 0): self._client.remark} if self._client.remark else {}
+
+    def skipped(self) -> dict[TopicPartition, int]:
+        return {}
 
     def lag(self) -> dict[TopicPartition, int]:
         return {("t", 0): len(self._client.log) - self.position}
@@ -102,26 +126,51 @@ class ScriptedReader:
         self._client.closed.append("reader")
 
 
+class ScriptedTail:
+    def __init__(self, state: list[tuple[bytes | None, bytes | None]]) -> None:
+        self._state, self._at = state, 0
+
+    def poll(self, timeout: float, max_records: int = 3) -> list[Batch]:
+        rows = self._state[self._at : self._at + 3]
+        start, self._at = self._at, self._at + len(rows)
+        numbers = list(range(start, self._at))
+        return [Batch("state", 0, numbers, [0] * len(rows), [k for k, _ in rows], [v for _, v in rows])] if rows else []
+
+    def positions(self) -> dict[TopicPartition, int]:
+        return {("state", 0): self._at}
+
+    def ends(self) -> dict[TopicPartition, int]:
+        return {("state", 0): len(self._state)}
+
+    def close(self) -> None: ...
+
+
 class ScriptedWriter:
     def __init__(self, client: ScriptedClient) -> None:
         self._client = client
         self._pending: list[tuple[str, bytes | None]] = []
+        self._state: list[tuple[bytes | None, bytes | None]] = []
 
     def send(self, out: Outgoing) -> None:
-        self._pending += [(out.topic, value) for value in out.values]
+        if out.topic == "state":
+            self._state += zip(out.keys or (), out.values, strict=True)
+        else:
+            self._pending += [(out.topic, value) for value in out.values]
 
-    def commit(self, reader: Reader | None, offsets: Offsets) -> None:
+    def commit(self, reader: Reader | None, offsets: Offsets, remark: str = "") -> None:
         client = self._client
         number, client.commits = client.commits, client.commits + 1
+        pending, state, self._pending, self._state = self._pending, self._state, [], []
         if number in client.faults:
-            self._pending = []
+            client.state += state[: client.tear_at.get(number, 0)]
             raise client.faults[number]
-        client.visible += self._pending
+        client.visible += pending
+        client.state += state
         client.committed = max([client.committed, *offsets.values()])
-        self._pending = []
+        client.remark = remark
 
     def abort(self) -> None:
-        self._pending = []
+        self._pending, self._state = [], []
 
     def close(self) -> None:
         self._client.closed.append("writer")

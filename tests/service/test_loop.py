@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from driftline.kafka.interface import Batch, Fenced, KafkaFault, Outgoing, TopicPartition
+from driftline.kafka.interface import Batch, Fenced, KafkaFault, Outgoing, Replaced, TopicPartition
 from driftline.service.core import Step
 from driftline.service.loop import MOST_ABORTS, Hooks, LoopSettings, ServiceLoop
 from driftline.service.metrics import LoopMetrics
@@ -82,10 +82,11 @@ class TestTogetherOrNotAtAll:
         assert client.visible == []
         assert client.closed == ["reader", "writer"]
 
-    def test_a_core_that_cannot_rewind_ends_at_the_first_abort(self) -> None:
-        client = ScriptedClient(records(3), HandClock(), faults={0: Fenced("other")})
-        with pytest.raises(Fenced):
-            loop(client, Echo(), on_abort="restart").run(lambda: False)
+    def test_a_replaced_process_ends_at_once(self) -> None:
+        client = ScriptedClient(records(3), HandClock(), faults={0: Replaced("another of this name")})
+        with pytest.raises(Replaced):
+            loop(client, Echo()).run(lambda: False)
+        assert client.commits == 1
 
 
 class TestBusyCores:

@@ -1,0 +1,45 @@
+"""What the monitor has counted, beside what its parts count themselves."""
+
+import msgspec
+import numpy as np
+
+from monitoring.outcomes import Outcomes
+
+# Versions whose own accuracy is remembered; as many as a registry keeps by default.
+_VERSIONS = 20
+
+
+class Books(msgspec.Struct):
+    """Totals since the stream began; a part of the state.
+
+    Attributes
+    ----------
+    wrong : outcomes whose answer was wrong, of all versions.
+    malformed : values of the predictions and labels topics that could not be read.
+    events : [kind, severity] → drift events told.
+    jobs : retraining jobs asked for.
+    by_version : version → (outcomes, right ones), of the versions met last.
+    last : record id and event time of the newest outcome.
+    """
+
+    wrong: int = 0
+    malformed: int = 0
+    jobs: int = 0
+    events: dict[tuple[str, str], int] = {}
+    by_version: dict[int, tuple[int, int]] = {}
+    last: tuple[str, int] | None = None
+
+    def outcomes(self, outcomes: Outcomes) -> None:
+        """Enter outcomes, at least one."""
+        self.last = (outcomes.record_ids[-1], int(outcomes.event_time[-1]))
+        self.wrong += int(np.count_nonzero(~outcomes.correct))
+        for version in np.unique(outcomes.model_version).tolist():
+            own = outcomes.model_version == version
+            seen, right = self.by_version.pop(version, (0, 0))
+            self.by_version[version] = (seen + int(own.sum()), right + int(outcomes.correct[own].sum()))
+            while len(self.by_version) > _VERSIONS:
+                del self.by_version[next(iter(self.by_version))]
+
+    def event(self, kind: str, severity: str) -> None:
+        """Enter a drift event."""
+        self.events[kind, severity] = self.events.get((kind, severity), 0) + 1

@@ -1,0 +1,46 @@
+"""What the concept monitor says, and what it remembers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from monitoring.changepoint import Baseline
+from monitoring.detector_state import DetectorState
+from monitoring.history import Moment
+from monitoring.rolling import RollingState
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptFinding:
+    """A rise of the error rate that is no chance.
+
+    Attributes
+    ----------
+    onset : where the rise most likely began.
+    whole_life : true if the model was worse than its held-out error from its first outcome on.
+    escalated : true if this is an event already told of, whose severity has grown.
+    """
+
+    severity: Literal["warning", "alarm"]
+    onset: Moment
+    error_before: float
+    error_after: float
+    log_ratio: float
+    labelled: int
+    whole_life: bool
+    escalated: bool
+
+
+class ConceptState(msgspec.Struct):
+    """The small things of a concept monitor; its outcomes are in parts of their own."""
+
+    rows: RollingState
+    baseline: Baseline
+    trigger: DetectorState | None
+    active: int
+    suspicion: int
+    suspected: int
+    next_look: int
+    standing: ConceptFinding | None
+    since_finding: int

@@ -1,0 +1,170 @@
+"""Everything the monitor remembers of the stream: taken apart into parts, and put together from them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import msgspec
+
+from driftline.records.loop import DriftEvent
+from driftline.spec.stream import StreamSpec
+from monitoring.books import Books
+from monitoring.encoding import pack, unpack
+from monitoring.ends import Ends
+from monitoring.history import History, Moment
+from monitoring.join import JoinState, LabelJoin
+from monitoring.ledger import Ledger, part_of
+from monitoring.news import Announced
+from monitoring.policy import Policy, RetrainingPolicy
+from monitoring.rolling import RollingState
+from monitoring.state import MonitorState
+from monitoring.watch import Watch
+
+
+class _MemoryState(msgspec.Struct):
+    """The small things of the whole; `model_hash` says for which task, classes and features."""
+
+    model_hash: str
+    books: Books
+    ends: Ends
+    join: JoinState
+    history: RollingState
+    watched: bool
+
+
+class Memory:
+    """What decides the monitor's next outputs, and nothing else.
+
+    Parameters
+    ----------
+    spec : the stream.
+    policy : when drift becomes a retraining job; as it was made, or as it was restored.
+    """
+
+    def __init__(self, spec: StreamSpec, policy: Policy) -> None:
+        settings = spec.monitoring
+        self._spec = spec
+        self.policy = policy
+        self.books = Books()
+        self.ends = Ends()
+        self.join = LabelJoin(spec)
+        self.history = History(max(settings.policy.maximum_window, settings.accuracy_window))
+        self.watch: Watch | None = None
+
+    @classmethod
+    def restored(cls, spec: StreamSpec, policy: Policy, parts: Mapping[str, bytes]) -> "tuple[Memory, list[str]]":
+        """The memory of a snapshot, and what of it could not be taken over as it was, in sentences for a log.
+
+        Raises
+        ------
+        DamagedState : a part is missing or cannot be read.
+        """
+        memory = cls(spec, policy)
+        state, _ = unpack("core", part_of(parts, "core"), _MemoryState)
+        same = state.model_hash == spec.model_hash
+        memory.join.restore(state.join, parts, same_classes=same)
+        memory.history.restore(state.history, parts)
+        memory.policy.restore(part_of(parts, "policy"))
+        memory.books, memory.ends = state.books, state.ends
+        if not same:
+            return memory, [
+                "task, classes or features are others: waiting records are given up, and the watch of the model "
+                "starts afresh"
+            ]
+        if not state.watched:
+            return memory, []
+        memory.watch, notes = Watch.restored(spec, parts)
+        return memory, notes
+
+    def snapshot(self, ledger: Ledger) -> None:
+        """Put all parts into the ledger."""
+        state = _MemoryState(
+            model_hash=self._spec.model_hash,
+            books=self.books,
+            ends=self.ends,
+            join=self.join.snapshot(ledger),
+            history=self.history.snapshot(ledger),
+            watched=self.watch is not None,
+        )
+        ledger.put("core", pack(state))
+        ledger.put("policy", self.policy.snapshot())
+        if self.watch is not None:
+            self.watch.snapshot(ledger)
+
+    def follow(self, champion: Announced) -> None:
+        """Watch this version from now on, unless it is the one that is watched.
+
+        Raises
+        ------
+        UsageError : the reference is of other features than the stream's.
+        """
+        before = self.watch
+        if before is not None and (before.version, before.sequence, before.reference) == (
+            champion.version,
+            champion.sequence,
+            champion.reference,
+        ):
+            return
+        self.watch = Watch(self._spec, champion.version, champion.reference, champion.sequence)
+        self.policy.installed(champion.version)
+        if before is None or champion.version > before.version:
+            # It may have answered records before this monitor heard of it. A version put back into service is
+            # another matter: its old answers are not of this time.
+            self.watch.concept.update(*self.history.of_version(champion.version))
+
+    def onset(self, event: DriftEvent) -> Moment:
+        """Where the drift of an event began."""
+        known = self.watch.onsets.get(event.event_id) if self.watch is not None else None
+        return known or Moment(event.onset.event_time or 0)
+
+    def ends_of_both(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Next offsets of features and of labels, by partition."""
+        return self.ends.of(self._spec.topics.features), self.ends.of(self._spec.topics.labels)
+
+    def account(self) -> dict[str, int]:
+        """Totals since the stream began; see `monitoring.core.MonitorCore.account`."""
+        counts, books = self.join.counts, self.books
+        return {
+            "outcomes": counts.joined,
+            "wrong": books.wrong,
+            "predictions": counts.predictions,
+            "labels": counts.labels,
+            "duplicates": counts.duplicates,
+            "repeated": counts.repeated,
+            "orphans": counts.orphans,
+            "expired": counts.expired,
+            "evicted": counts.evicted,
+            "malformed": books.malformed + counts.malformed,
+            "waiting_predictions": self.join.waiting_predictions,
+            "waiting_labels": self.join.waiting_labels,
+            "events": sum(books.events.values()),
+            "jobs": books.jobs,
+            "reread": self.ends.reread,
+        }
+
+    def state(self) -> MonitorState:
+        """The monitor in numbers, now."""
+        watch, lags = self.watch, self.join.lag_percentiles(50, 95)
+        jobs: dict[str, int] = {}
+        if isinstance(self.policy, RetrainingPolicy):
+            jobs = {**asdict(self.policy.jobs), "open": int(self.policy.open is not None)}
+        return MonitorState(
+            version=watch.version if watch else None,
+            accuracy=1.0 - self.history.error_rate(self._spec.monitoring.accuracy_window),
+            accuracy_by_version=dict(self.books.by_version),
+            labelled=self.history.total,
+            error_rate=watch.concept.error_rate if watch else float("nan"),
+            suspecting=watch.concept.suspecting if watch else False,
+            standing=tuple(kind.value for kind, stands in watch.standing.items() if stands) if watch else (),
+            join=replace(self.join.counts),
+            waiting_predictions=self.join.waiting_predictions,
+            waiting_labels=self.join.waiting_labels,
+            lag_histogram=tuple(self.join.lag_histogram.tolist()),
+            lag_sum_ms=self.join.lag_sum_ms,
+            lag_p50_ms=lags[0],
+            lag_p95_ms=lags[1],
+            feature_scores=watch.data.scores if watch else {},
+            prediction_scores=watch.prediction.scores if watch else {},
+            events=dict(self.books.events),
+            jobs=jobs,
+            malformed=self.books.malformed,
+        )
