@@ -2,6 +2,7 @@
 
     python -m benchmarks.serving                         # Apache Kafka from its own jars (Java, Maven)
     python -m benchmarks.serving --bootstrap HOST:PORT   # a broker of yours
+    python -m benchmarks.serving --client confluent-kafka
 
 Both sides read the same 200,000 records of 33 numbers from four partitions, write one record for each, and commit in
 transactions of up to 512 records. The bare side reads nothing out of a record and writes a constant of a prediction's
@@ -41,14 +42,16 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--bootstrap", help="a running broker; by default Apache Kafka is started from its jars")
+    parser.add_argument("--client", choices=["kafka-python", "confluent-kafka"], default="kafka-python")
     parser.add_argument("--report", type=Path, help="write the figures to this file, as JSON")
     parser.add_argument("--bare", nargs=4, metavar=("BOOTSTRAP", "IN", "OUT", "RECORDS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.bare:
-        bare(*arguments.bare[:3], int(arguments.bare[3]))
+        floor = bare_librdkafka if arguments.client == "confluent-kafka" else bare
+        floor(*arguments.bare[:3], int(arguments.bare[3]))
         return
     with tempfile.TemporaryDirectory() as folder, broker(arguments.bootstrap, Path(folder)) as bootstrap:
-        figures = measure(Path(folder), bootstrap, arguments.records, arguments.rounds)
+        figures = measure(Path(folder), bootstrap, arguments.records, arguments.rounds, arguments.client)
     print(json.dumps(figures, indent=2))
     if arguments.report:
         arguments.report.write_text(json.dumps(figures, indent=2) + "\n")
@@ -69,17 +72,17 @@ def broker(bootstrap: str | None, folder: Path) -> Iterator[str]:
         cluster.stop()
 
 
-def measure(folder: Path, bootstrap: str, records: int, rounds: int) -> dict[str, Any]:
+def measure(folder: Path, bootstrap: str, records: int, rounds: int, library: str) -> dict[str, Any]:
     model = folder / "models"
     bare_rates, rates, starts, memories = [], [], [], []
     for number in range(rounds):
-        spec = stream(f"bench-{number}")
+        spec = stream(f"bench-{number}", library)
         client = connect(Endpoint(bootstrap, spec.kafka, "bench"))
         client.ensure_topics([*topic_requests(spec), TopicRequest(f"{spec.stream}.bare", PARTITIONS, 1, {})])
         say(f"round {number + 1}: producing {records:,} records")
         fill(client, spec, records)
         say("bare consume-and-produce")
-        command = [sys.executable, "-m", "benchmarks.serving", "--bare", bootstrap]
+        command = [sys.executable, "-m", "benchmarks.serving", "--client", library, "--bare", bootstrap]
         subprocess.run([*command, spec.topics.features, f"{spec.stream}.bare", str(records)], check=True)
         bare_rates.append(rate(client, f"{spec.stream}.bare", records)[0])
         say(f"  {bare_rates[-1]:,.0f} records/s; now driftline's consumer")
@@ -92,7 +95,7 @@ def measure(folder: Path, bootstrap: str, records: int, rounds: int) -> dict[str
     return {
         "records": records,
         "features": FEATURES,
-        "client": "kafka-python",
+        "client": library,
         "bare_records_per_second": [round(r) for r in bare_rates],
         "consumer_records_per_second": [round(r) for r in rates],
         "ratio": round(statistics.median(a / b for a, b in zip(rates, bare_rates, strict=True)), 3),
@@ -101,13 +104,13 @@ def measure(folder: Path, bootstrap: str, records: int, rounds: int) -> dict[str
     }
 
 
-def stream(name: str) -> StreamSpec:
+def stream(name: str, library: str) -> StreamSpec:
     return parse_spec(
         {
             "stream": name,
             "classes": ["a", "b", "c", "d", "e", "f"],
             "features": [{"name": f"x{i:02}", "type": "numeric"} for i in range(FEATURES)],
-            "kafka": {"partitions": PARTITIONS},
+            "kafka": {"partitions": PARTITIONS, "client": library},
         }
     )
 
@@ -171,6 +174,50 @@ def bare(bootstrap: str, source: str, target: str, records: int) -> None:
         producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
         producer.commit_transaction()
     producer.close()
+    consumer.close()
+
+
+def bare_librdkafka(bootstrap: str, source: str, target: str, records: int) -> None:
+    """The same floor on librdkafka."""
+    from confluent_kafka import Consumer, Producer, TopicPartition
+
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"bare-{target}",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+        }
+    )
+    consumer.subscribe([source])
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "transactional.id": f"bare-{target}",
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            "batch.size": 256 * 1024,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
+    producer.init_transactions(30)
+    value, done = b"x" * PREDICTION_BYTES, 0
+    while done < records:
+        found = consumer.consume(1, 0.2)
+        if not found:
+            continue
+        found += consumer.consume(511, 0.005)  # the company that the consumer waits for, too
+        producer.begin_transaction()
+        offsets: dict[int, int] = {}
+        for message in found:
+            partition = message.partition()
+            producer.produce(target, value, message.key(), partition)
+            offsets[partition] = message.offset() + 1
+            done += 1
+        ends = [TopicPartition(source, partition, offset) for partition, offset in offsets.items()]
+        producer.send_offsets_to_transaction(ends, consumer.consumer_group_metadata())
+        producer.commit_transaction(30)
     consumer.close()
 
 

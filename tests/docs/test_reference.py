@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from consumers.service import _Metrics as ConsumerMetrics
 from driftline.records.data import Reason
 from driftline.service.metrics import LoopMetrics
+from driftline.service.registry_metrics import RegistryMetrics
 from driftline.spec.reference import fields, reference
 from driftline.topics import Topics
 from monitoring.metrics import MonitorMetrics
@@ -38,6 +39,7 @@ class TestTheMetricsPage:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         LoopMetrics(registry)
+        RegistryMetrics(registry)
         ConsumerMetrics(registry)
         TrainerMetrics(registry)
         MonitorMetrics(registry, numeric_stream())
