@@ -20,6 +20,8 @@ class Books(msgspec.Struct):
     jobs : retraining jobs asked for.
     by_version : version → (outcomes, right ones), of the versions met last.
     last : record id and event time of the newest outcome.
+    judged : partition of the features → next offset after the last record judged there.
+    newest : the highest version watched.
     """
 
     wrong: int = 0
@@ -28,11 +30,16 @@ class Books(msgspec.Struct):
     events: dict[tuple[str, str], int] = {}
     by_version: dict[int, tuple[int, int]] = {}
     last: tuple[str, int] | None = None
+    judged: dict[int, int] = {}
+    newest: int = 0
 
     def outcomes(self, outcomes: Outcomes) -> None:
         """Enter outcomes, at least one."""
         self.last = (outcomes.record_ids[-1], int(outcomes.event_time[-1]))
         self.wrong += int(np.count_nonzero(~outcomes.correct))
+        for partition in np.unique(outcomes.source_partition).tolist():
+            end = int(outcomes.source_offset[outcomes.source_partition == partition].max()) + 1
+            self.judged[partition] = max(self.judged.get(partition, 0), end)
         for version in np.unique(outcomes.model_version).tolist():
             own = outcomes.model_version == version
             seen, right = self.by_version.pop(version, (0, 0))

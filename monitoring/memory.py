@@ -106,9 +106,10 @@ class Memory:
             return
         self.watch = Watch(self._spec, champion.version, champion.reference, champion.sequence)
         self.policy.installed(champion.version)
-        if before is None or champion.version > before.version:
+        if champion.version > self.books.newest:
             # It may have answered records before this monitor heard of it. A version put back into service is
-            # another matter: its old answers are not of this time.
+            # another matter: its old answers are not of this time, and the drift in them was told in theirs.
+            self.books.newest = champion.version
             self.watch.concept.update(*self.history.of_version(champion.version))
 
     def onset(self, event: DriftEvent) -> Moment:
@@ -117,8 +118,15 @@ class Memory:
         return known or Moment(event.onset.event_time or 0)
 
     def ends_of_both(self) -> tuple[dict[int, int], dict[int, int]]:
-        """Next offsets of features and of labels, by partition."""
-        return self.ends.of(self._spec.topics.features), self.ends.of(self._spec.topics.labels)
+        """Next offsets of features and of labels, by partition.
+
+        A monitor that catches up may have read further in predictions and labels than in features: a record that was
+        judged is there all the same, and belongs into the window of a job.
+        """
+        features = self.ends.of(self._spec.topics.features)
+        for partition, end in self.books.judged.items():
+            features[partition] = max(features.get(partition, 0), end)
+        return features, self.ends.of(self._spec.topics.labels)
 
     def account(self) -> dict[str, int]:
         """Totals since the stream began; see `monitoring.core.MonitorCore.account`."""

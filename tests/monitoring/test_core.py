@@ -188,6 +188,15 @@ class TestARetrainingIsAskedFor:
         ((_, job),) = told.jobs
         assert min(start for start, _ in job.window.features.values()) > 480
 
+    def test_a_monitor_that_is_behind_in_features_asks_for_the_records_that_were_judged(self, spec: StreamSpec) -> None:
+        """Catching up, it may have read further in predictions and labels than in features."""
+        features = spec.topics.features
+        behind = [([b for b in polled if b.topic != features], now) for polled, now in world(spec).batches]
+        told = run(fresh_core(spec), behind)
+        ((_, job),) = told.jobs
+        assert job.labelled_records >= 200
+        assert all(end - start >= 100 for start, end in job.window.features.values())
+
 
 def _verdict(job: RetrainingJob, kind: ModelEventKind, version: int | None = None) -> ModelEvent:
     return ModelEvent(event_id="v", stream="tests", kind=kind, version=version, job_id=job.job_id, sequence=2, at=0)
@@ -220,6 +229,28 @@ class TestAPromotionIsNoDrift:
         run(core, batches)
         core.install(2, reference_of(spec))
         assert core.state().error_rate == pytest.approx(0.9, abs=0.05)
+
+    def test_but_a_version_that_comes_back_is_not_asked_about_its_old_drift_again(self, spec: StreamSpec) -> None:
+        core = fresh_core(spec)
+        core.install(1, reference_of(spec), 1)
+        told = run(core, world(spec).batches)
+        assert told.of(DriftKind.CONCEPT)
+        core.install(2, reference_of(spec), 2)
+        core.install(1, reference_of(spec), 3)
+        calm = World(spec, np.full(600, 0.1), np.zeros(600), seed=2).batches
+        assert run(core, _renumbered(calm, spec)).of(DriftKind.CONCEPT) == []
+
+    def test_nor_when_versions_go_up_again_after_a_roll_back(self, spec: StreamSpec) -> None:
+        core = MonitorCore(spec)
+        core.install(2, reference_of(spec), 2)
+        told = run(core, world(spec, version=2).batches)
+        (drift,) = told.of(DriftKind.CONCEPT)
+        core.install(1, reference_of(spec), 3)
+        core.install(2, reference_of(spec), 4)
+        calm = World(spec, np.full(600, 0.1), np.zeros(600), seed=2, version=2).batches
+        again = run(core, _renumbered(calm, spec)).of(DriftKind.CONCEPT)
+        assert drift.event_id not in {event.event_id for event in again}
+        assert again == []
 
 
 def _renumbered(batches: list[tuple[list[Batch], int]], spec: StreamSpec) -> list[tuple[list[Batch], int]]:
