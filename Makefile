@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$p"; break; }; done)
 
 .DEFAULT_GOAL := menu
-.PHONY: menu demo test lint types test-fast test-faults fuzz schemas constraints clean
+.PHONY: menu demo test lint types test-fast test-faults test-faults-broker fuzz schemas constraints clean
 
 menu:  ## Show this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ test-fast: $(VENV)/.dev  ## Only the tests that start no broker and train no mod
 
 test-faults: $(VENV)/.dev  ## Kill services 200 times under a million records and count what is lost (under 20 minutes; build/faults.json)
 	$(BIN)/python -m tests.faults $(ARGS)
+
+test-faults-broker: $(VENV)/.dev  ## Brokers that die, restart, answer late or are cut off: every scenario (about 20 minutes; build/faults-broker.jsonl)
+	DRIFTLINE_FAULTS=full $(BIN)/python -m pytest tests/faults/broker $(ARGS)
 
 fuzz: $(VENV)/.dev  ## Search for bytes that a decoder reads wrongly (Linux on x86-64; SECONDS=60 for each of three)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'

@@ -26,9 +26,10 @@ from driftline.service.recovery import Checkpointing
 log = structlog.get_logger()
 
 # Aborted rounds in a row after which the service gives up and lets its supervisor start it afresh. A broker restart
-# aborts one or two; ten in a row, each after a second's rest, is a fault that retrying here does not mend.
+# aborts one or two; ten in a row, with rests of 1, 2, 4 and then 5 s, is a fault that retrying here does not mend.
 MOST_ABORTS = 10
 REST_AFTER_ABORT = 1.0
+LONGEST_REST = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class ServiceLoop:
         self._astray = True
         if not isinstance(error, Fenced) or self._aborts > 1:
             # A member that was expelled learns of it by its next heartbeat: refused again, it has to wait for that.
-            self._clock.sleep(REST_AFTER_ABORT)
+            self._clock.sleep(min(REST_AFTER_ABORT * 2 ** (self._aborts - 1), LONGEST_REST))
 
     def _rewind(self) -> None:
         """Before any other record is read: an aborted round that is not rewound would skip its records."""
