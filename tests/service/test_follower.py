@@ -236,6 +236,7 @@ class TestTheTopic:
         following.follower.start()
         assert following.taken()[0] == 1
         poison = [event.model_copy(update={"version": 99, "sequence": n}).to_json() for n in range(2, 2_002)]
+        looks.clear()
         start = time.monotonic()
         with structlog.testing.capture_logs() as logs:
             for _ in range(10):
