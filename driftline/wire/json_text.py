@@ -21,6 +21,9 @@ MOST_NESTED = 100
 """Brackets within brackets that a value may have. A record needs two; parsers stop at depths of their own."""
 
 _PLAIN_BYTES = 4_096
+# Python converts no integer of more digits, as the time it takes grows with their square; other parsers hold the whole
+# part of any number to the same.
+_MOST_DIGITS = 4_300
 _OWN = ("record_id", "device_id", "event_time", "features", "label", "labelled_at", "schema_version")
 _QUOTED = tuple(f'"{name}"'.encode() for name in _OWN)
 # The one escape that can write a letter of a name, or a colon.
@@ -102,17 +105,22 @@ def _slow(value: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Refused(Reason.NOT_UTF8, f"byte {error.start}: {error.reason}") from None
     try:
-        document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_pairs)
+        document = json.loads(text, parse_float=_float, parse_constant=_no_constant, object_pairs_hook=_pairs)
     except RecursionError:
         raise Refused(Reason.TOO_DEEP, "nested too deeply") from None
     except json.JSONDecodeError as error:
         raise Refused(Reason.MALFORMED_JSON, str(error)) from None
     except ValueError:
-        # Python converts no integer of more than 4,300 digits, as the time it takes grows with their square.
         raise Refused(Reason.NOT_FINITE, "an integer of thousands of digits") from None
     if "\\u" in text:
         _check_surrogates(document)
     return document
+
+
+def _float(token: str) -> float:
+    if len(token) > _MOST_DIGITS and len(re.split("[.eE]", token.lstrip("-"), maxsplit=1)[0]) > _MOST_DIGITS:
+        raise Refused(Reason.NOT_FINITE, "a number of thousands of digits")
+    return float(token)
 
 
 def _no_constant(token: str) -> NoReturn:

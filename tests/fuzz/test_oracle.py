@@ -110,3 +110,13 @@ class TestWhatIsReadOffTheHotPath:
         except ValidationError:
             return
         assert model.from_json(read.to_json()).to_json() == read.to_json()
+
+
+class TestWhatTheSearchFound:
+    @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+    @pytest.mark.parametrize("number", ["9" * 4_300, "9" * 4_301, "9" * 4_300 + ".5e38", "-" + "9" * 4_301 + ".5e38"])
+    def test_a_number_of_thousands_of_digits_where_nobody_looks(
+        self, check: Callable[[Values], None], number: str
+    ) -> None:
+        for base in (FEATURES[0], LABELS[0], PREDICTIONS[0]):
+            check([base.rstrip()[:-1] + b',"more":' + number.encode() + b"}"])
