@@ -22,6 +22,15 @@ def fetch_committed(consumer: Any, partitions: Iterable[Any], timeout_ms: int) -
     return found
 
 
+def position(consumer: Any, partition: Any) -> int | None:
+    """Where a partition is read next, from memory; None while that is not settled.
+
+    The public call asks the brokers when a leader has changed, and raises when they are away.
+    """
+    state = consumer._subscription.assignment.get(partition)
+    return None if state is None or state.position is None else int(state.position.offset)
+
+
 def leave_on_close(consumer: Any) -> None:
     """Let a static member leave its group when it closes. The library, like the Java client, would only be silent."""
     consumer._coordinator.is_dynamic_member = lambda: True

@@ -144,10 +144,9 @@ class GroupReader:
     def lag(self) -> dict[TopicPartition, int]:
         lags = {}
         for partition in self.consumer.assignment():
-            end = self.consumer.highwater(partition)
-            if end is not None:
-                # The position is local once the partition has been fetched from, which a known end implies.
-                lags[(partition.topic, partition.partition)] = max(end - self.consumer.position(partition), 0)
+            end, position = self.consumer.highwater(partition), internals.position(self.consumer, partition)
+            if end is not None and position is not None:
+                lags[(partition.topic, partition.partition)] = max(end - position, 0)
         return lags
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kafka import TopicPartition as KafkaTopicPartition
 from kafka.structs import ConsumerGroupMetadata
 
 from driftline.kafka.connect import Endpoint
@@ -74,6 +75,24 @@ def test_offsets_of_an_aborted_transaction_are_not_committed_with_the_next(
         reader.poll(0.05, 10)
     assert found == {second: 3}
     assert committed_values(client, f"{fresh_name}.out") == [b"kept"]
+    writer.close()
+    reader.close()
+
+
+@pytest.mark.timeout(60)
+def test_the_lag_is_told_without_asking_a_broker_that_is_away(
+    client: KafkaPythonClient, cluster: ProxiedKafka, fresh_name: str
+) -> None:
+    reader, writer, place = joined(client, fresh_name), client.writer(None), (f"{fresh_name}.in", 0)
+    writer.send(Outgoing(place[0], [b"0", b"1", b"2"], partition=0))
+    writer.commit(None, {})
+    while place not in reader.lag():
+        reader.poll(0.1, 1)
+    line = cluster.ways[0][0]
+    line.refuse()
+    reader.consumer.seek_to_beginning(KafkaTopicPartition(*place))  # where that is, only a broker knows
+    assert place not in reader.lag()
+    line.open()
     writer.close()
     reader.close()
 
