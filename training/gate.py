@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from driftline.registry.manifest import Evaluation, Verdict
-from driftline.spec.sections import RolloutSpec
+from driftline.spec.training import RolloutSpec
 
 
 class Gate(Protocol):

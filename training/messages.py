@@ -60,7 +60,11 @@ class JobResult(Document):
 
 def metrics_of(evaluation: Evaluation, champion: Evaluation | None) -> dict[str, float]:
     """The figures of a verdict as a model event carries them; the model's that was in service begin `champion_`."""
-    found = {k: float(v) for k, v in evaluation.model_dump().items() if v is not None}
+    found = _figures(evaluation)
     if champion is not None:
-        found |= {f"champion_{k}": float(v) for k, v in champion.model_dump().items() if v is not None}
+        found |= {f"champion_{name}": value for name, value in _figures(champion).items()}
     return found
+
+
+def _figures(evaluation: Evaluation) -> dict[str, float]:
+    return {k: float(v) for k, v in evaluation.model_dump().items() if isinstance(v, int | float)}

@@ -33,14 +33,58 @@ class Parity(Document):
     decisions_changed: int
 
 
+class Export(Document):
+    """One form of the model, compared with TensorFlow on real rows."""
+
+    file: str
+    bytes: int
+    parity: Parity | None = None
+    refused: str | None = Field(default=None, description="Why this form may not serve.")
+
+
+class ClassEvaluation(Document):
+    """Metrics of one class, the others taken together as its opposite."""
+
+    name: str
+    rows: int = Field(description="Held-out rows of this class.")
+    precision: float
+    recall: float
+    f1: float
+    roc_auc: float | None = None
+    pr_auc: float | None = None
+
+
 class Evaluation(Document):
-    """Metrics on the newest held-out slice; `rows` says how large it was."""
+    """Metrics on the held-out slice of `rows` rows; None is a metric that the task or the slice has not."""
 
     rows: int
     accuracy: float
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
     log_loss: float | None = None
+    precision: float | None = Field(default=None, description="Macro; of the positive class for binary.")
+    recall: float | None = Field(default=None, description="Macro; of the positive class for binary.")
+    micro_f1: float | None = None
+    weighted_f1: float | None = None
+    brier: float | None = Field(
+        default=None, description="Mean squared error of the probabilities, summed over classes."
+    )
+    roc_auc: float | None = Field(
+        default=None, description="Macro, one against the rest; of the positive class for binary."
+    )
+    pr_auc: float | None = Field(
+        default=None, description="Average precision; macro, of the positive class for binary."
+    )
+    kappa: float | None = Field(default=None, description="Cohen's kappa.")
+    hamming_loss: float | None = Field(default=None, description="Share of wrong yes-and-no decisions (multilabel).")
+    calibration_error: float | None = Field(default=None, description="Expected calibration error, 15 bins.")
+    classes: tuple[ClassEvaluation, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = Field(
+        default=(), description="Rows of true class i (line) answered j (column); single-label tasks."
+    )
+    intervals: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="95 % bootstrap confidence interval of each metric."
+    )
 
 
 class Verdict(Document):
@@ -82,6 +126,10 @@ class Manifest(Document):
     parity: Parity | None = None
     data: TrainingData
     verdict: Verdict
+    baselines: dict[str, Evaluation] = Field(
+        default_factory=dict, description="Other models on the same held-out rows: `logistic`, `boosted`."
+    )
+    exports: dict[str, Export] = Field(default_factory=dict, description="Every form that was made, by name.")
     job_id: str | None = None
     drift_event_id: str | None = None
     replaced_version: int | None = None

@@ -7,13 +7,11 @@ from driftline.spec.sections import (
     DataDriftSpec,
     KafkaSpec,
     MonitoringSpec,
-    NetworkSpec,
     PolicySpec,
-    RolloutSpec,
     ServingSpec,
-    TrainingSpec,
 )
 from driftline.spec.stream import StreamSpec
+from driftline.spec.training import NetworkSpec, RolloutSpec, TrainingSpec
 
 __all__ = [
     "CategoricalFeature",

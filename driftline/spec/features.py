@@ -1,8 +1,8 @@
 """What one input column of a stream is: numeric, categorical or text."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # Whatever a data file may call a column ('Air temperature [K]', 'Größe'), within 1 to 128 characters: no white space
 # at either end, no control character, and neither '"' nor '\', which msgspec refuses in the name of a field.
@@ -28,6 +28,26 @@ class NumericFeature(_Feature):
     """A real number. The model sees float32; a value outside float32's range is refused as not finite."""
 
     type: Literal["numeric"] = "numeric"
+    transform: Literal["none", "log", "cyclic"] = Field(
+        default="none",
+        description="What the graph does first: `log` is sign(x)·log(1 + |x|), for heavy tails; `cyclic` makes sine "
+        "and cosine over `period`, for hours, days, angles.",
+    )
+    period: float | None = Field(
+        default=None, gt=0, description="Length of the cycle, in the feature's own unit; required for `cyclic`."
+    )
+    clip: float = Field(
+        default=0.0,
+        ge=0,
+        lt=0.5,
+        description="Outliers: values beyond this quantile of the training rows, at either end, are cut to it.",
+    )
+
+    @model_validator(mode="after")
+    def _period_of_a_cycle(self) -> Self:
+        if (self.transform == "cyclic") != (self.period is not None):
+            raise ValueError("period: required for transform 'cyclic', and only there")
+        return self
 
 
 class CategoricalFeature(_Feature):

@@ -40,11 +40,6 @@ _MEANINGS = {
     "monitoring.concept.detector": "What rings when the error rate may have changed; all are river's.",
     "monitoring.policy.retrain_on": "Kinds of drift that may ask for a retraining.",
     "monitoring.policy.minimum_severity": "The least severity that does.",
-    "training.network": "The layers: [training.network](#trainingnetwork).",
-    "training.network.activation": "Function of each dense layer.",
-    "training.batch_size": "Rows of one step of the optimizer.",
-    "training.learning_rate": "Step size of the optimizer (Adam).",
-    "training.seed": "Of the initial weights, the dropout and the order of the rows: the same seed, the same model.",
 }
 
 _HEAD = """\
@@ -149,6 +144,8 @@ def _type(kind: Any) -> str:
         return _type(int)
     if origin is tuple:
         return "list of features" if inner[0] is Feature else f"list of {_type(inner[0])}s"
+    if kind is Any:
+        return "value"
     raise TypeError(f"no words for {kind}")
 
 

@@ -1,9 +1,9 @@
-"""The policy sections of a stream's specification: Kafka, serving, monitoring, training, rollout.
+"""The policy sections of a stream's specification: Kafka, serving, monitoring.
 
 Every field has a default that works; every description is what `driftline spec` and the docs show.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -163,50 +163,3 @@ class MonitoringSpec(Strict):
     concept: ConceptDriftSpec = ConceptDriftSpec()
     data: DataDriftSpec = DataDriftSpec()
     policy: PolicySpec = PolicySpec()
-
-
-class NetworkSpec(Strict):
-    """The network between the features and the answer.
-
-    The defaults suit windows of a few hundred to a few thousand rows: wide and strongly regularised beat narrow by a
-    point of accuracy on such, at 1.3 µs a record in LiteRT.
-    """
-
-    hidden: tuple[Annotated[int, Field(ge=1, le=16_384)], ...] = Field(
-        default=(256, 128), description="Width of each dense layer, 1 to 16,384."
-    )
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="Share of each layer's outputs dropped in training.")
-    activation: Literal["relu", "gelu", "tanh", "selu"] = "relu"
-
-
-class TrainingSpec(Strict):
-    """How a model is built and proven."""
-
-    network: NetworkSpec = NetworkSpec()
-    epochs: int = Field(default=100, ge=1, le=10_000, description="Most passes over the training rows.")
-    patience: int = Field(default=20, ge=1, description="Epochs without improvement before stopping.")
-    batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
-    holdout: float = Field(default=0.2, gt=0, lt=0.9, description="Share of the window, newest last, held out.")
-    refit: bool = Field(
-        default=True,
-        description="After the verdict, train once more on the whole window with the same settings, so that "
-        "the newest rows are not wasted; the manifest says which rows the metrics were measured on.",
-    )
-    seed: int = 1
-    timeout_seconds: int = Field(default=1_800, ge=10, description="A training longer than this is ended.")
-
-
-class RolloutSpec(Strict):
-    """What a candidate must show before it answers records."""
-
-    minimum_gain: float = Field(
-        default=0.0, ge=-1, le=1, description="Held-out accuracy a candidate must gain over the model in service."
-    )
-    significance: float = Field(
-        default=0.1, gt=0, le=1, description="Largest p-value of the paired (exact McNemar) test."
-    )
-    recall: bool = Field(
-        default=True, description="Before training, promote an archived version that fits the window better."
-    )
-    keep_versions: int = Field(default=20, ge=2, description="Versions kept in the registry.")

@@ -8,8 +8,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, Strict, TextFeature
-from driftline.spec.sections import KafkaSpec, MonitoringSpec, RolloutSpec, ServingSpec, TrainingSpec
+from driftline.spec.sections import KafkaSpec, MonitoringSpec, ServingSpec
+from driftline.spec.training import RolloutSpec, TrainingSpec
 from driftline.topics import Topics
+
+# Fields of features that the first versions did not know, with what they then did.
+_LATER = {"transform": "none", "period": None, "clip": 0.0}
 
 
 class StreamSpec(Strict):
@@ -80,6 +84,10 @@ class StreamSpec(Strict):
         shape = {
             "task": self.task,
             "classes": self.classes,
-            "features": [f.model_dump(mode="json") for f in self.features],
+            # What stands at a later field's default is left out: versions made before there was the field still fit.
+            "features": [
+                {k: v for k, v in f.model_dump(mode="json").items() if k not in _LATER or v != _LATER[k]}
+                for f in self.features
+            ],
         }
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]

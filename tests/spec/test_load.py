@@ -58,7 +58,7 @@ class TestEachMistakeIsNamed:
             ),
             (
                 {"features": [{**NUMBER, "text": 1}]},
-                "features[0].text: no such field; allowed here: name, required, type",
+                "features[0].text: no such field; allowed here: name, required, type, transform, period, clip",
             ),
             # a feature of no kind
             (

@@ -1,5 +1,5 @@
 from driftline.registry.manifest import Evaluation
-from driftline.spec.sections import RolloutSpec
+from driftline.spec.training import RolloutSpec
 from training.gate import judge
 
 ROLLOUT = RolloutSpec()
