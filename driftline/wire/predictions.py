@@ -10,7 +10,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from driftline.kafka.interface import Batch
-from driftline.wire.json_text import exact, parse, plain
+from driftline.wire.json_text import OWN_FIELDS, exact, parse, plain
 from driftline.wire.rejects import Refused
 
 Answer = str | list[str]
@@ -55,6 +55,7 @@ class _Read(msgspec.Struct, gc=False):
     schema_version: int | msgspec.UnsetType = UNSET
 
 
+_OWN = tuple(dict.fromkeys((*OWN_FIELDS, *_Read.__struct_fields__)))
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Read).decode
 
@@ -168,4 +169,4 @@ def _sound(value: bytes, row: _Read) -> bool:
     """Whether nothing stands in what was passed over that makes it two things at once. Raises Refused."""
     keys = 10 + (row.schema_version is not UNSET) + (row.champion_sequence is not UNSET)
     strings = (row.record_id, row.device_id)
-    return exact(value, keys, strings) or plain(value) or parse(value) is not None
+    return exact(value, keys, strings) or plain(value, _OWN) or parse(value, own=_OWN) is not None

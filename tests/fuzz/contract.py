@@ -82,7 +82,8 @@ def contract(model: type[Record], value: bytes) -> dict[str, Any]:
         document = json.loads(value.decode(), object_pairs_hook=Pairs, parse_constant=_no_constant)
     except (ValidationError, ValueError) as error:
         raise Invalid from error
-    if _depth(document) > 100 or len({k for k, _ in document if k in OWN}) < sum(k in OWN for k, _ in document):
+    own = OWN | set(model.model_fields)
+    if _depth(document) > 100 or len({k for k, _ in document if k in own}) < sum(k in own for k, _ in document):
         raise Invalid
     found: dict[str, Any] = {name: given for name, given in document if name in model.model_fields}
     # pydantic takes true for 1; a version is a number.
