@@ -2,16 +2,18 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from driftline.records.loop import ModelEvent, ModelEventKind
-from driftline.registry.manifest import Manifest, Verdict
+from driftline.registry.manifest import Evaluation, Manifest, Verdict
 from driftline.registry.registry import Registry
 from driftline.spec.stream import StreamSpec
 from training.archive import fits, load_version
+from training.baselines import Baseline
 from training.data import Dropped, from_frame
 from training.gate import Gate, judge
 from training.messages import metrics_of
@@ -29,6 +31,7 @@ class Initial:
     rows: int
     dropped: Dropped
     seconds: dict[str, float]
+    baselines: dict[str, Evaluation]
 
 
 def train_initial(
@@ -40,6 +43,7 @@ def train_initial(
     progress: Progress = lambda stage, epoch: None,
     gate: Gate = judge,
     now_ms: int | None = None,
+    baselines: Sequence[Baseline] = ("logistic",),
 ) -> Initial:
     """Train on `frame`, oldest row first, and put the model into service if it is promoted.
 
@@ -58,10 +62,22 @@ def train_initial(
     scorer = load_version(registry, champion.version) if champion is not None and comparable else None
     origin = Origin(source=source, created_at=now_ms, replaces=champion.version if champion else None)
     with tempfile.TemporaryDirectory(prefix="driftline-train-") as folder:
-        outcome = train(spec, dataset, origin, Path(folder) / "model", champion=scorer, progress=progress, gate=gate)
+        outcome = train(
+            spec,
+            dataset,
+            origin,
+            Path(folder) / "model",
+            champion=scorer,
+            progress=progress,
+            gate=gate,
+            baselines=baselines,
+            baseline_rows=None,
+        )
         assert isinstance(outcome, Trained), "nothing archived was offered for recall"
         if outcome.manifest is None:
-            return Initial(outcome.verdict, None, None, len(dataset), dataset.dropped, outcome.seconds)
+            return Initial(
+                outcome.verdict, None, None, len(dataset), dataset.dropped, outcome.seconds, outcome.baselines
+            )
         wish = outcome.manifest.model_copy(update={"version": registry.next_version()})
         manifest = registry.add(Path(folder) / "model", wish)
     event = registry.set_champion(
@@ -72,4 +88,4 @@ def train_initial(
         metrics=metrics_of(manifest.verdict.candidate, manifest.verdict.champion),
         seconds=round(time.perf_counter() - start, 3),
     )
-    return Initial(manifest.verdict, manifest, event, len(dataset), dataset.dropped, outcome.seconds)
+    return Initial(manifest.verdict, manifest, event, len(dataset), dataset.dropped, outcome.seconds, outcome.baselines)

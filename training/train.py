@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,11 @@ import numpy as np
 from driftline.errors import UsageError
 from driftline.model.answers import Decision
 from driftline.model.scorer import Scorer
-from driftline.registry.manifest import Manifest, TrainingData, Verdict
+from driftline.registry.manifest import Evaluation, Manifest, TrainingData, Verdict
 from driftline.spec.stream import StreamSpec
+from training.baselines import MOST_ROWS, Baseline, baseline
 from training.data import Dataset
-from training.evaluate import correct, evaluate, majority_accuracy, mcnemar
+from training.evaluate import correct, evaluate_fully, majority_accuracy, mcnemar
 from training.export import export, reference
 from training.fit import Epoch, fit, refit
 from training.gate import Gate, judge
@@ -36,11 +37,13 @@ class Trained:
     manifest : of the version whose files were written, `version` 1 (the registry gives it its number); None if the
         gate refused it. A refused candidate leaves no files: TensorFlow Serving takes the highest number it finds.
     seconds : by stage.
+    baselines : other models on the same held-out rows, by name.
     """
 
     verdict: Verdict
     manifest: Manifest | None
     seconds: dict[str, float]
+    baselines: dict[str, Evaluation]
 
 
 def train(
@@ -53,6 +56,8 @@ def train(
     archived: Sequence[Archived] = (),
     progress: Progress = lambda stage, epoch: None,
     gate: Gate = judge,
+    baselines: Sequence[Baseline] = ("logistic",),
+    baseline_rows: int | None = MOST_ROWS,
 ) -> Trained | Recall:
     """Answer a job: recall an archived version, or train a candidate, prove it, and write it into `out`.
 
@@ -61,6 +66,7 @@ def train(
     champion : the model in service, None if there is none.
     archived : versions that may be recalled instead (`rollout.recall`).
     out : folder for the version's files; made if the candidate is promoted.
+    baselines : what is trained beside the network, on the newest `baseline_rows` of the same rows, and reported.
 
     Raises
     ------
@@ -78,17 +84,23 @@ def train(
         fitted = fit(spec, older, clock.epoch)
     with clock.stage("evaluate"):
         probabilities = fitted.score(held_out.columns)
-        candidate = evaluate(spec, probabilities, held_out.labels)
+        candidate = evaluate_fully(spec, probabilities, held_out.labels)
         in_service, p_value = None, None
         if champion is not None:
             theirs = champion.score(held_out.columns)
-            in_service = evaluate(spec, theirs, held_out.labels)
+            in_service = evaluate_fully(spec, theirs, held_out.labels)
             right = [correct(Decision(spec).codes(p), held_out.labels) for p in (probabilities, theirs)]
             p_value = mcnemar(right[0], right[1])
         majority = majority_accuracy(held_out.labels)
         verdict = gate(spec.rollout, candidate, in_service, p_value, majority=majority)
+    beside: dict[str, Evaluation] = {}
+    for name in baselines:
+        with clock.stage(f"baseline {name}"):
+            answers = baseline(spec, name, older, held_out.columns, most_rows=baseline_rows)
+            beside[name] = evaluate_fully(spec, answers, held_out.labels)
+    verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *not_beaten(candidate, beside))})
     if not verdict.promoted:
-        return Trained(verdict, None, clock.seconds)
+        return Trained(verdict, None, clock.seconds, beside)
     if spec.training.refit:
         with clock.stage("refit"):
             fitted = refit(spec, dataset, fitted.epochs, clock.epoch)
@@ -117,6 +129,7 @@ def train(
             refitted=spec.training.refit,
         ),
         verdict=verdict,
+        baselines=beside,
         job_id=origin.job_id,
         drift_event_id=origin.drift_event_id,
         replaced_version=origin.replaces,
@@ -129,7 +142,17 @@ def train(
         },
         seed=spec.training.seed,
     )
-    return Trained(verdict, manifest, clock.seconds)
+    return Trained(verdict, manifest, clock.seconds, beside)
+
+
+def not_beaten(candidate: Evaluation, baselines: Mapping[str, Evaluation]) -> tuple[str, ...]:
+    """A line for each baseline that answers better than the candidate."""
+    names = {"logistic": "logistic regression", "boosted": "gradient-boosted trees"}
+    return tuple(
+        f"does not beat {names.get(name, name)}: accuracy {candidate.accuracy:.3f} against {other.accuracy:.3f}"
+        for name, other in baselines.items()
+        if other.accuracy > candidate.accuracy
+    )
 
 
 def _require_two_answers(spec: StreamSpec, rows: Dataset) -> None:

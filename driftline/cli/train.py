@@ -49,7 +49,15 @@ def train(
             else:
                 bar.update(task, completed=epoch.epoch, total=epoch.epochs, note=f"loss {epoch.loss:.3f}")
 
-        outcome = train_initial(workspace.spec, frame, workspace.registry, source=data.name, progress=show)
+        outcome = train_initial(
+            workspace.spec,
+            frame,
+            workspace.registry,
+            source=data.name,
+            progress=show,
+            # Trees take as long as the network: only who asks for the figures waits for them.
+            baselines=("logistic", "boosted") if report else ("logistic",),
+        )
     verdict, manifest, event = outcome.verdict, outcome.manifest, outcome.event
     announced = event is not None and announce(workspace, event)
     candidate = verdict.candidate
@@ -58,6 +66,7 @@ def train(
         f"{name}: accuracy {candidate.accuracy:.3f} on the newest {candidate.rows:,} rows of {outcome.rows:,}; "
         + ("[green]promoted[/]" if manifest else "[yellow]refused: the model in service stays[/]")
     )
+    console.print(_beside(candidate, outcome.baselines))
     if any((outcome.dropped.unlabelled, outcome.dropped.rejected, outcome.dropped.repeated)):
         console.print(f"  · left out: {outcome.dropped}")
     for reason in verdict.reasons:
@@ -73,10 +82,33 @@ def train(
         "stages": outcome.seconds,
         "peak_mib": _peak_mib(),
         "metrics": candidate.model_dump(),
+        "baselines": {name: other.model_dump() for name, other in outcome.baselines.items()},
         "champion": verdict.champion.model_dump() if verdict.champion else None,
         "runtime": manifest.runtime if manifest else None,
     }
     write_report(report, result)
+
+
+def _beside(candidate: Any, baselines: dict[str, Any]) -> Any:
+    """The figures of the network and of what it has to beat, with their 95 % confidence intervals."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    shown = ("accuracy", "balanced_accuracy", "macro_f1", "pr_auc", "log_loss", "calibration_error")
+    table.add_column("on the held-out rows")
+    for name in shown:
+        table.add_column(name.replace("_", " "), justify="right")
+    for name, found in {"network": candidate, **baselines}.items():
+        cells = []
+        for metric in shown:
+            value, interval = getattr(found, metric), found.intervals.get(metric)
+            cells.append(
+                "–"
+                if value is None
+                else f"{value:.3f}" + (f" [dim]{interval[0]:.2f}–{interval[1]:.2f}[/]" if interval else "")
+            )
+        table.add_row(name, *cells)
+    return table
 
 
 def _peak_mib() -> float | None:

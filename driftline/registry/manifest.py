@@ -67,7 +67,8 @@ class Evaluation(Document):
     micro_f1: float | None = None
     weighted_f1: float | None = None
     brier: float | None = Field(
-        default=None, description="Mean squared error of the probabilities, summed over classes."
+        default=None,
+        description="Mean squared error of the probabilities: summed over classes; of the positive one for binary.",
     )
     roc_auc: float | None = Field(
         default=None, description="Macro, one against the rest; of the positive class for binary."

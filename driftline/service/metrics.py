@@ -26,6 +26,7 @@ class LoopMetrics:
             registry=registry,
         )
         self._lag = Gauge("driftline_lag_records", "Records not read yet, by topic.", ["topic"], registry=registry)
+        self._lagging: set[str] = set()
         self._commits = Counter("driftline_commits", "Rounds committed.", registry=registry)
         self._aborts = Counter("driftline_aborts", "Rounds aborted, by cause.", ["cause"], registry=registry)
         self._skipped = Counter(
@@ -85,5 +86,8 @@ class LoopMetrics:
         by_topic: dict[str, int] = {}
         for (topic, _), records in lags.items():
             by_topic[topic] = by_topic.get(topic, 0) + records
+        for topic in self._lagging - by_topic.keys():
+            self._lag.remove(topic)  # another member's now: what it was here is no news
         for topic, records in by_topic.items():
             self._lag.labels(topic).set(records)
+        self._lagging = set(by_topic)

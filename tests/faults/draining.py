@@ -24,9 +24,10 @@ class Drain:
 
     def left(self) -> dict[str, int]:
         """By group, how many partitions hold records that it has not committed."""
-        return {group: count for group in GROUPS if (count := self._left_of(group))}
+        return {group: count for group in GROUPS if (count := self.left_of(group))}
 
-    def _left_of(self, group: str) -> int:
+    def left_of(self, group: str) -> int:
+        """How many partitions hold records that this group has not committed."""
         topics = [f"{self._stream}.{name}" for name in GROUPS[group]]
         metadata = self._admin.list_topics(timeout=20).topics
         places = [TopicPartition(topic, number) for topic in topics for number in metadata[topic].partitions]

@@ -17,6 +17,7 @@ from tests.faults.broker.cluster import ProxiedKafka
 from tests.faults.broker.fleet import Fleet
 from tests.faults.broker.follower import Answered
 from tests.faults.checker import Report, check
+from tests.faults.draining import Drain
 from tests.faults.loader import Load, Loader
 from tests.faults.world import World, settle, specification
 
@@ -109,11 +110,9 @@ class Trial:
         self.loader.wait()
         assert self.loader.refused == 0, "the load itself was not accepted: nothing is proven"
         self.catch_up()
-        for name in self.fleet.names:
-            if name.startswith("monitor") and self.fleet.ended(name) is None:
-                self.wait(
-                    f"{name} to have read all", lambda name=name: self.fleet.metric(name, "driftline_lag_records") == 0
-                )
+        if any(name.startswith("monitor") and self.fleet.ended(name) is None for name in self.fleet.names):
+            drain = Drain(self.cluster.bootstrap, self.stream)
+            self.wait("the monitors to have read all", lambda: not drain.left_of("monitors"))
         self.fleet.close()
         return check(self.cluster.bootstrap, self.stream)
 
