@@ -62,6 +62,9 @@ def train(
         console.print(f"  · left out: {outcome.dropped}")
     for reason in verdict.reasons:
         console.print(f"  · {reason}", soft_wrap=True)
+    for form, export in manifest.exports.items() if manifest else ():
+        if export.refused and form not in " ".join(verdict.reasons):
+            console.print(f"  · form {form} refused: {export.refused}", soft_wrap=True)
     if event is not None and not announced:
         console.print("  · services will find it in the registry when they start: [bold]driftline up[/]")
     result: dict[str, Any] = {
@@ -75,6 +78,7 @@ def train(
         "metrics": candidate.model_dump(),
         "champion": verdict.champion.model_dump() if verdict.champion else None,
         "runtime": manifest.runtime if manifest else None,
+        "exports": {name: form.model_dump() for name, form in manifest.exports.items()} if manifest else {},
     }
     write_report(report, result)
 
