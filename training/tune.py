@@ -131,7 +131,10 @@ def tune(
     best = min((trial for trial in history if trial.value is not None), key=lambda trial: (trial.value, trial.number))
     measured: dict[str, Evaluation] = {}
     right: dict[str, NDArray[np.bool_]] = {}
-    for name, trial in (("best", best), ("baseline", baseline)):
+    for name, trial in (("baseline", baseline), ("best", best)):
+        if name == "best" and best is baseline:
+            measured[name], right[name] = measured["baseline"], right["baseline"]
+            break
         settings = with_settings(spec, trial.settings)
         probabilities = fit(settings, older).score(held_out.columns)
         measured[name] = evaluate(settings, probabilities, held_out.labels)

@@ -91,8 +91,9 @@ def _summary(found: Any) -> list[str]:
         f"{found.baseline.value:.4f} of the current settings (better by {found.gain:.4f})"
     )
     lines.append(
-        f"on {best.rows:,} held-out rows, which chose nothing: accuracy {best.accuracy:.3f} against {now.accuracy:.3f}, "
-        f"log loss {best.log_loss or 0:.3f} against {now.log_loss or 0:.3f}; paired test p = {found.p_value:.2g}"
+        f"on {best.rows:,} held-out rows, which chose nothing: accuracy {best.accuracy:.3f} against "
+        f"{now.accuracy:.3f}, log loss {best.log_loss or 0:.3f} against {now.log_loss or 0:.3f}; "
+        f"paired test p = {found.p_value:.2g}"
     )
     if best.accuracy < now.accuracy or found.p_value > 0.1:
         lines.append(

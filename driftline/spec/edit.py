@@ -1,6 +1,5 @@
 """Setting fields in the text of `stream.yaml`, and leaving every other character, comments among them, as it is."""
 
-import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ def set_fields(text: str, values: Mapping[str, Any]) -> Edited:
     ------
     UsageError : it does not; an anchor that several fields share cannot be changed in one place.
     """
-    wanted = copy.deepcopy(yaml.safe_load(text))
+    wanted = _unshared(yaml.safe_load(text))
     lost: list[str] = []
     for path, value in values.items():
         keys = path.split(".")
@@ -101,6 +100,13 @@ def _end(node: Any) -> int:
         return _end(last[1] if isinstance(last, tuple) else last)
     end: int = node.end_mark.index
     return end
+
+
+def _unshared(value: Any) -> Any:
+    """A copy in which an anchor's value stands once for each place that names it."""
+    if isinstance(value, dict):
+        return {key: _unshared(below) for key, below in value.items()}
+    return [_unshared(below) for below in value] if isinstance(value, list) else value
 
 
 def _put(document: Any, keys: list[str], value: Any) -> None:
