@@ -4,8 +4,8 @@
     python -m benchmarks.exports --data FILE.csv       # numbers of yours, the label in the last column
 
 A cold start is a process of its own, from its start to its first prediction, the model's files being in the system's
-cache; the median of several in turn, and its CPU time, which a busy machine changes less. What Python and driftline themselves
-take is the row `nothing`.
+cache; the median of several in turn, and its CPU time, which a busy machine changes less. What Python and driftline
+themselves take is the row `nothing`.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from driftline.errors import UsageError
@@ -14,10 +15,15 @@ from driftline.model.scorer import LiteRTScorer, OnnxScorer, TensorFlowScorer, o
 from driftline.registry.manifest import FILES, Manifest
 from driftline.spec.stream import StreamSpec
 from tests.training.conftest import Made
+from training.data import Dataset, from_frame
 from training.export import Exported, export
 from training.exporting import litert
 from training.exporting.parity import knocked_out, sample
+from training.exporting.saved_model import inner_function
 from training.fit import Fitted, refit
+from training.origin import Origin
+from training.runtime import tf
+from training.train import Trained, train
 
 FORMS = ("litert-float16", "litert-int8", "onnx")
 
@@ -85,6 +91,30 @@ class TestEveryFormIsComparedWithTensorFlow:
         assert {kind for name, kind in dtypes.items() if "hidden_0" in name and "MatMul" in name} == {np.int8}
 
 
+class TestWhyTheWholeGraphIsNotQuantised:
+    """The figures of docs/exporting.md: where they change, so does the reason."""
+
+    def test_missing_values_and_scales_do_not_survive_it(self) -> None:
+        spec, dataset = six_columns()
+        fitted = refit(spec, dataset, 8)
+        rows, look_ups = dataset.columns, fitted.network.preprocessing.look_ups
+        expected = fitted.score(rows)
+        concrete, module = inner_function(fitted.network)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: ({"numeric": rows.numeric[i : i + 1]} for i in range(200))
+        changed = {}
+        for name, model in (
+            ("whole", converter.convert()),
+            ("dense layers", litert.convert_int8(fitted.network, rows)),
+        ):
+            found = LiteRTScorer(model, look_ups).score(rows)
+            changed[name] = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
+        assert changed["whole"] > 300
+        assert changed["dense layers"] <= 12
+
+
 class TestWhatTheConsumersRun:
     def test_the_form_asked_for(self, made: tuple[Path, Exported], mixed_model: Made, fitted: Fitted) -> None:
         out, exported = made
@@ -127,6 +157,22 @@ class TestWhatTheConsumersRun:
         spec = with_export(mixed_model.spec, serve="litert-float16")
         found = export(spec, fitted.network, mixed_model.dataset.columns, tmp_path / "model")
         assert (found.runtime, found.reason) == ("litert", "litert-float16 does not convert: no kernel")
+
+    def test_the_verdict_says_why_it_is_another(
+        self, mixed_model: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(network: object, columns: object) -> bytes:
+            raise RuntimeError("no kernel")
+
+        monkeypatch.setattr(litert, "convert_int8", fail)
+        spec = with_export(mixed_model.spec, serve="litert-int8")
+        quick = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": 1, "refit": False})})
+        outcome = train(quick, mixed_model.dataset, Origin(source="test", created_at=1), tmp_path / "model")
+        assert isinstance(outcome, Trained) and outcome.manifest is not None
+        assert outcome.manifest.runtime == "litert"
+        assert outcome.manifest.verdict.reasons[-1] == "served by LiteRT: litert-int8 does not convert: no kernel"
+        assert outcome.manifest.exports["litert-int8"].refused == "does not convert: no kernel"
+        assert isinstance(open_scorer(outcome.manifest, tmp_path / "model"), LiteRTScorer)
 
     def test_the_extra_is_named_where_it_is_missing(
         self, mixed_model: Made, fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -188,6 +234,25 @@ def show_signature(folder: Path) -> str:
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
+
+
+def six_columns() -> tuple[StreamSpec, Dataset]:
+    """600 rows of three classes; one column is a thousand times wider, a tenth of the cells is missing."""
+    names = [f"x{i}" for i in range(6)]
+    spec = StreamSpec.model_validate(
+        {
+            "stream": "six",
+            "classes": ["a", "b", "c"],
+            "features": [{"name": name, "type": "numeric"} for name in names],
+            "training": {"network": {"hidden": [32, 16]}},
+        }
+    )
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 600)
+    values = rng.normal(size=(600, 6)) + 2 * np.eye(6)[truth]
+    values[:, 3] *= 1000
+    values[rng.random(values.shape) < 0.1] = np.nan
+    return spec, from_frame(spec, pd.DataFrame(values, columns=names).assign(label=np.array(["a", "b", "c"])[truth]))
 
 
 def with_other_seed(spec: StreamSpec) -> StreamSpec:
