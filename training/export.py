@@ -1,25 +1,26 @@
-"""A trained network as files: SavedModel, LiteRT, reference distribution; and whether the two forms agree."""
+"""A trained network as files: SavedModel, LiteRT, the further forms asked for; whether they agree; and the reference
+distribution."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.errors import UsageError
 from driftline.model.answers import Decision
 from driftline.model.columns import Columns
-from driftline.model.scorer import LiteRTScorer, TensorFlowScorer
-from driftline.registry.manifest import Evaluation, Parity
+from driftline.model.scorer import LiteRTScorer, OnnxScorer, Scorer, TensorFlowScorer
+from driftline.registry.manifest import FILES, Evaluation, Export, Parity, Runtime
 from driftline.registry.reference import Reference, describe_features
 from driftline.spec.stream import StreamSpec
-from training.network import Network, full_model
-from training.runtime import tf
+from training.exporting import litert, onnx, saved_model
+from training.exporting.parity import compare, difference, sample
+from training.network import Network
 
 # float32 sums in another order differ by about 1e-6 in a probability; a wrong look-up, by tenths.
 LARGEST_DIFFERENCE = 1e-4
-# Newest rows that parity is checked on, and as many again with values knocked out.
-PARITY_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,59 +29,63 @@ class Exported:
 
     Attributes
     ----------
-    parity : None where the model did not convert to LiteRT.
-    reason : why `runtime` is 'tensorflow'; empty for 'litert'.
+    runtime : the form that the consumers are to run.
+    parity : of the LiteRT form; None where the model did not convert to it.
+    reason : why `runtime` is not the form that `training.export.serve` asks for; empty if it is.
+    exports : every form, by name: file, size, agreement with TensorFlow, and why it may not serve.
     """
 
-    runtime: Literal["litert", "tensorflow"]
+    runtime: Runtime
     parity: Parity | None
     reason: str = ""
+    exports: dict[str, Export] = field(default_factory=dict)
 
 
-def export(spec: StreamSpec, network: Network, columns: Columns, out: Path) -> Exported:
-    """Write `saved_model.pb`, `variables/` and `model.tflite` into `out`, and compare the two on real rows.
+def export(
+    spec: StreamSpec, network: Network, columns: Columns, out: Path, thresholds: Sequence[float] | None = None
+) -> Exported:
+    """Write `saved_model.pb`, `variables/`, `model.tflite` and the further forms into `out`, compared on real rows.
 
     Parameters
     ----------
     columns : the window's rows, newest last; at least one.
+    thresholds : those that the version answers by (see `Decision`), so that a changed answer is one in service.
 
     Notes
     -----
-    The SavedModel's signature `serving_default` takes `numeric` float32 [n, N], `categorical` string [n, C] and
-    `text` string [n, T] (those that the stream has; a missing string is empty) and gives `probabilities` float32
-    [n, K], or [n, 1] for binary. It is what TensorFlow Serving loads.
+    LiteRT is refused for one changed answer or a probability off by `LARGEST_DIFFERENCE`: it is the same arithmetic.
+    A form of lower precision differs by nature, and is refused if it changes a larger share of answers than
+    `training.export.maximum_changed`. A refused form's file is not left behind. What may not serve is replaced by
+    LiteRT, and LiteRT by TensorFlow.
+
+    Raises
+    ------
+    UsageError : a form's library is not installed.
     """
+    wanted = spec.training.export
+    further = dict.fromkeys([*wanted.formats, wanted.serve])
+    if "onnx" in further:
+        onnx.require()
     out.mkdir(parents=True, exist_ok=True)
-    _save(spec, network, out)
-    try:
-        converted = _convert(network)
-    except Exception as error:  # the converter raises whatever its passes do
-        return Exported("tensorflow", None, f"does not convert to LiteRT: {str(error).splitlines()[0][:200]}")
-    (out / "model.tflite").write_bytes(converted)
-    parity = compare(spec, LiteRTScorer(converted, network.preprocessing.look_ups), TensorFlowScorer(out), columns)
-    if parity.decisions_changed or not parity.largest_difference <= LARGEST_DIFFERENCE:
-        return Exported(
-            "tensorflow",
-            parity,
-            f"LiteRT differs from TensorFlow by up to {parity.largest_difference:.2g} and changes "
-            f"{parity.decisions_changed} of {parity.rows} answers",
-        )
-    return Exported("litert", parity)
-
-
-def compare(spec: StreamSpec, one: LiteRTScorer, other: TensorFlowScorer, columns: Columns) -> Parity:
-    """Score the newest rows, and the same rows with every second value missing, by both."""
-    newest = columns.take(slice(max(len(columns) - PARITY_ROWS, 0), None))
-    rows = Columns.concatenate([newest, _knocked_out(newest)])
-    decision = Decision(spec)
-    first, second = one.score(rows), other.score(rows)
-    changed = decision.codes(first) != decision.codes(second)
-    return Parity(
-        rows=len(rows),
-        # A NaN must not pass for agreement.
-        largest_difference=float(np.nan_to_num(np.abs(first - second), nan=1.0).max()),
-        decisions_changed=int(changed.any(axis=1).sum() if changed.ndim == 2 else changed.sum()),
-    )
+    saved_model.save(spec, network, out)
+    full = TensorFlowScorer(out)
+    exports = {"tensorflow": Export(file=FILES["tensorflow"], bytes=saved_model.bytes_of(out))}
+    exports["litert"] = _litert(spec, network, columns, out, full, thresholds)
+    for name in further:
+        if name in ("litert-float16", "litert-int8", "onnx"):
+            exports[name] = _further(spec, network, columns, out, full, thresholds, name)
+    parity = exports["litert"].parity
+    if wanted.serve == "tensorflow":
+        return Exported("tensorflow", parity, "", exports)
+    refused = exports[wanted.serve].refused
+    if refused is None:
+        return Exported(wanted.serve, parity, "", exports)
+    reason = refused if wanted.serve == "litert" else f"{wanted.serve} {refused}"
+    if exports["litert"].refused is None:
+        return Exported("litert", parity, reason, exports)
+    if wanted.serve != "litert":
+        reason += f"; {exports['litert'].refused}"
+    return Exported("tensorflow", parity, reason, exports)
 
 
 def reference(spec: StreamSpec, window: Columns, held_out: NDArray[np.float32], evaluation: Evaluation) -> Reference:
@@ -111,55 +116,69 @@ def reference(spec: StreamSpec, window: Columns, held_out: NDArray[np.float32], 
     )
 
 
-def _save(spec: StreamSpec, network: Network, out: Path) -> None:
-    full = full_model(network)
-    signature: dict[str, Any] = {}
-    if spec.numeric:
-        signature["numeric"] = tf.TensorSpec([None, len(spec.numeric)], tf.float32, name="numeric")
-    if spec.categorical:
-        signature["categorical"] = tf.TensorSpec([None, len(spec.categorical)], tf.string, name="categorical")
-    if spec.text:
-        signature["text"] = tf.TensorSpec([None, len(spec.text)], tf.string, name="text")
-
-    def serve(**inputs: Any) -> dict[str, Any]:
-        return {"probabilities": full(inputs, training=False)}
-
-    # A bare module: Keras' own export traces every layer's call once more, for a later `fit` that never comes.
-    module = tf.Module()
-    module.model = full
-    module.serve = tf.function(serve)
-    concrete = module.serve.get_concrete_function(**signature)
-    tf.saved_model.save(module, str(out), signatures={"serving_default": concrete})
-
-
-def _convert(network: Network) -> bytes:
-    inner = network.inner
-    signature = {
-        tensor.name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name=tensor.name) for tensor in inner.inputs
-    }
-
-    def serve(**inputs: Any) -> dict[str, Any]:
-        return {"probabilities": inner(inputs, training=False)}
-
-    module = tf.Module()
-    # The converter follows tf.Variables only; behind Keras' own it finds none, and leaves the weights out unsaid.
-    module.weights = [variable.value for variable in inner.variables]
-    module.serve = tf.function(serve)
-    concrete = module.serve.get_concrete_function(**signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
-    converted: bytes = converter.convert()
-    return converted
+def _litert(
+    spec: StreamSpec,
+    network: Network,
+    columns: Columns,
+    out: Path,
+    full: Scorer,
+    thresholds: Sequence[float] | None,
+) -> Export:
+    file = out / FILES["litert"]
+    try:
+        converted = litert.convert(network)
+    except Exception as error:  # the converter raises whatever its passes do
+        return Export(file=file.name, bytes=0, refused=f"does not convert to LiteRT: {_first_line(error)}")
+    file.write_bytes(converted)
+    parity = compare(spec, LiteRTScorer(converted, network.preprocessing.look_ups), full, columns, thresholds)
+    refused = None
+    if parity.decisions_changed or not parity.largest_difference <= LARGEST_DIFFERENCE:
+        refused = (
+            f"LiteRT differs from TensorFlow by up to {parity.largest_difference:.2g} and changes "
+            f"{parity.decisions_changed} of {parity.rows} answers"
+        )
+    return Export(file=file.name, bytes=len(converted), parity=parity, refused=refused)
 
 
-def _knocked_out(columns: Columns) -> Columns:
-    """The same rows with every second value missing, alternating by row and column."""
-    numeric, categorical, text = columns.numeric.copy(), columns.categorical.copy(), columns.text.copy()
-    numeric[_checkered(numeric.shape)] = np.nan
-    categorical[_checkered(categorical.shape)] = None
-    text[_checkered(text.shape)] = None
-    return Columns(numeric, categorical, text)
+def _further(
+    spec: StreamSpec,
+    network: Network,
+    columns: Columns,
+    out: Path,
+    full: Scorer,
+    thresholds: Sequence[float] | None,
+    name: Runtime,
+) -> Export:
+    file = FILES[name]
+    scorer: Scorer
+    try:
+        if name == "onnx":
+            converted = onnx.convert(network)
+            scorer = OnnxScorer(converted, network.preprocessing.look_ups)
+        else:
+            float16 = name == "litert-float16"
+            converted = litert.convert_float16(network) if float16 else litert.convert_int8(network, columns)
+            scorer = LiteRTScorer(converted, network.preprocessing.look_ups)
+        rows = sample(columns)
+        found, expected = scorer.score(rows), full.score(rows)
+    except UsageError:
+        raise
+    except Exception as error:  # the converters and runtimes raise whatever their passes do
+        return Export(file=file, bytes=0, refused=f"does not convert: {_first_line(error)}")
+    parity = difference(spec, found, expected, thresholds)
+    share, allowed = parity.decisions_changed / parity.rows, spec.training.export.maximum_changed
+    refused = None
+    if not np.isfinite(found).all():
+        refused = "gives probabilities that are no numbers"
+    elif share > allowed:
+        refused = (
+            f"changes {parity.decisions_changed} of {parity.rows} answers ({share:.2%}); "
+            f"training.export.maximum_changed allows {allowed:.2%}"
+        )
+    else:
+        (out / file).write_bytes(converted)
+    return Export(file=file, bytes=len(converted), parity=parity, refused=refused)
 
 
-def _checkered(shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % 2 == 0
-    return mask
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

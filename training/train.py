@@ -109,7 +109,8 @@ def train(
         document = reference(spec, dataset.columns, probabilities, candidate).model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
     if exported.reason:
-        verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, f"served by TensorFlow: {exported.reason}")})
+        by = "TensorFlow" if exported.runtime == "tensorflow" else "LiteRT"
+        verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, f"served by {by}: {exported.reason}")})
     manifest = Manifest(
         stream=spec.stream,
         version=1,
@@ -120,6 +121,7 @@ def train(
         runtime=exported.runtime,
         look_ups=fitted.network.preprocessing.look_ups,
         parity=exported.parity,
+        exports=exported.exports,
         data=TrainingData(
             source=origin.source,
             rows=len(dataset),

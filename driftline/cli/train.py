@@ -71,6 +71,9 @@ def train(
         console.print(f"  · left out: {outcome.dropped}")
     for reason in verdict.reasons:
         console.print(f"  · {reason}", soft_wrap=True)
+    for form, export in manifest.exports.items() if manifest else ():
+        if export.refused and form not in " ".join(verdict.reasons):
+            console.print(f"  · form {form} refused: {export.refused}", soft_wrap=True)
     if event is not None and not announced:
         console.print("  · services will find it in the registry when they start: [bold]driftline up[/]")
     result: dict[str, Any] = {
@@ -85,6 +88,7 @@ def train(
         "baselines": {name: other.model_dump() for name, other in outcome.baselines.items()},
         "champion": verdict.champion.model_dump() if verdict.champion else None,
         "runtime": manifest.runtime if manifest else None,
+        "exports": {name: form.model_dump() for name, form in manifest.exports.items()} if manifest else {},
     }
     write_report(report, result)
 

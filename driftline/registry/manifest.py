@@ -6,6 +6,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.records.loop import Window
 
+Runtime = Literal["litert", "tensorflow", "litert-float16", "litert-int8", "onnx"]
+"""The forms of a model that can answer records; the first versions knew the first two."""
+
+FILES: dict[Runtime, str] = {
+    "tensorflow": "saved_model.pb",
+    "litert": "model.tflite",
+    "litert-float16": "model.float16.tflite",
+    "litert-int8": "model.int8.tflite",
+    "onnx": "model.onnx",
+}
+"""The file of each form in a version's folder; the SavedModel's weights lie beside it, in `variables/`."""
+
 
 class Document(BaseModel):
     """A file of the registry; a newer writer's extra fields are ignored."""
@@ -122,7 +134,7 @@ class Manifest(Document):
     task: str
     classes: tuple[str, ...]
     thresholds: tuple[float, ...] | None = None
-    runtime: Literal["litert", "tensorflow"]
+    runtime: Runtime = Field(description="The form that the consumers run; files in `FILES`.")
     look_ups: LookUps = LookUps()
     parity: Parity | None = None
     data: TrainingData

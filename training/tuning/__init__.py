@@ -1,0 +1,1 @@
+"""Searching for better settings: what is searched, and the study that remembers the search."""
