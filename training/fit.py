@@ -6,13 +6,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import f1_score
 
+from driftline.model.answers import Decision
 from driftline.model.columns import Columns
 from driftline.model.scorer import as_probabilities
 from driftline.spec.stream import StreamSpec
 from training.data import Dataset
-from training.losses import loss_of
+from training.losses import class_weights, loss_of
 from training.network import Network, build
+from training.optimizers import optimizer_of
 from training.preprocessing import learn
 from training.runtime import keras, tf
 
@@ -60,17 +63,31 @@ def fit(spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: N
     trainer = _Trainer(spec, older)
     watched = trainer.tensors(newest)
     best, best_loss, weights = 0, float("inf"), trainer.weights()
+    measure = _measure(spec, trainer, newest)
     history: list[Epoch] = []
     for number in range(1, spec.training.epochs + 1):
         loss, val_loss = trainer.epoch(), trainer.loss(watched)
         history.append(Epoch(number, spec.training.epochs, loss, val_loss))
         progress(history[-1])
-        if val_loss < best_loss:
-            best, best_loss, weights = number, val_loss, trainer.weights()
+        if (left := measure(val_loss)) < best_loss:
+            best, best_loss, weights = number, left, trainer.weights()
         elif number - best >= spec.training.patience:
             break
     trainer.restore(weights)
     return Fitted(trainer.network, max(best, 1), tuple(history))
+
+
+def _measure(spec: StreamSpec, trainer: "_Trainer", rows: Dataset) -> Callable[[float], float]:
+    """What has to fall: the loss that was just measured, or what macro F1 on these rows is short of."""
+    if spec.training.monitor == "loss":
+        return lambda loss: loss
+    decision = Decision(spec)
+
+    def short_of(loss: float) -> float:
+        codes = decision.codes(Fitted(trainer.network, 0, ()).score(rows.columns))
+        return 1.0 - float(f1_score(rows.labels, codes, average="macro", zero_division=0))
+
+    return short_of
 
 
 def refit(spec: StreamSpec, dataset: Dataset, epochs: int, progress: Progress = lambda epoch: None) -> Fitted:
@@ -98,8 +115,12 @@ class _Trainer:
         self.network = build(spec, learn(spec, dataset.columns))
         self._batch = settings.batch_size
         self._loss = loss_of(spec)
+        self._learning = loss_of(spec, class_weights(spec, dataset.labels))
+        self._regularised = bool(settings.network.l1 or settings.network.l2)
         self._variables = self.network.logits.trainable_variables
-        self._optimizer = keras.optimizers.Adam(settings.learning_rate)
+        # Also what batch normalization keeps, which no gradient moves.
+        self._kept = self.network.logits.weights
+        self._optimizer = optimizer_of(spec, -(-len(dataset) // settings.batch_size))
         self._optimizer.build(self._variables)
         self._rows = len(dataset)
         self._data = self.tensors(dataset)
@@ -120,10 +141,10 @@ class _Trainer:
         return float(self._measure(*data))
 
     def weights(self) -> list[NDArray[Any]]:
-        return [variable.numpy() for variable in self._variables]
+        return [variable.numpy() for variable in self._kept]
 
     def restore(self, weights: list[NDArray[Any]]) -> None:
-        for variable, value in zip(self._variables, weights, strict=True):
+        for variable, value in zip(self._kept, weights, strict=True):
             variable.assign(value)
 
     def _pass(self, inputs: dict[str, Any], labels: Any, order: Any) -> Any:
@@ -134,7 +155,9 @@ class _Trainer:
             chosen = order[step * self._batch : tf.minimum((step + 1) * self._batch, rows)]
             batch = {name: tf.gather(values, chosen) for name, values in inputs.items()}
             with tf.GradientTape() as tape:
-                loss = self._loss(tf.gather(labels, chosen), self.network.logits(batch, training=True))
+                loss = self._learning(tf.gather(labels, chosen), self.network.logits(batch, training=True))
+                if self._regularised:
+                    loss += tf.add_n(self.network.logits.losses)
             gradients = tape.gradient(loss, self._variables)
             self._optimizer.apply(gradients, self._variables)
             total += loss

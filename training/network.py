@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from driftline.spec.stream import StreamSpec
+from driftline.spec.training import NetworkSpec
 from training.preprocessing import Preprocessing
 from training.runtime import keras, tf
 
@@ -53,14 +54,30 @@ def build(spec: StreamSpec, preprocessing: Preprocessing) -> Network:
         parts.append(_text(inputs[name], len(text.vocabulary), f"text_{i}"))
     hidden = keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
     for i, width in enumerate(spec.training.network.hidden):
-        hidden = keras.layers.Dense(width, activation=spec.training.network.activation, name=f"hidden_{i}")(hidden)
-        if spec.training.network.dropout:
-            hidden = keras.layers.Dropout(spec.training.network.dropout, name=f"dropout_{i}")(hidden)
+        hidden = _hidden(hidden, width, spec.training.network, i)
     units = 1 if spec.task == "binary" else len(spec.classes)
-    logits = keras.layers.Dense(units, name="logits")(hidden)
+    logits = keras.layers.Dense(units, name="logits", kernel_regularizer=_penalty(spec.training.network))(hidden)
     activation = "softmax" if spec.task == "multiclass" else "sigmoid"
     probabilities = keras.layers.Activation(activation, name="probabilities")(logits)
     return Network(preprocessing, keras.Model(inputs, logits), keras.Model(inputs, probabilities))
+
+
+def _hidden(x: Any, width: int, settings: NetworkSpec, i: int) -> Any:
+    """One dense layer. Batch normalization stands before the activation, as in Ioffe and Szegedy (ICML 2015), 3.2."""
+    if settings.batch_normalization:
+        # The normalization's own offset takes the place of the bias.
+        x = keras.layers.Dense(width, use_bias=False, name=f"hidden_{i}", kernel_regularizer=_penalty(settings))(x)
+        x = keras.layers.BatchNormalization(name=f"normal_{i}", momentum=0.9)(x)
+        x = keras.layers.Activation(settings.activation, name=f"activation_{i}")(x)
+    else:
+        x = keras.layers.Dense(
+            width, activation=settings.activation, name=f"hidden_{i}", kernel_regularizer=_penalty(settings)
+        )(x)
+    return keras.layers.Dropout(settings.dropout, name=f"dropout_{i}")(x) if settings.dropout else x
+
+
+def _penalty(settings: NetworkSpec) -> Any:
+    return keras.regularizers.L1L2(settings.l1, settings.l2) if settings.l1 or settings.l2 else None
 
 
 def full_model(network: Network) -> Any:

@@ -15,6 +15,12 @@ from driftline.topics import Topics
 # Fields of features that the first versions did not know, with what they then did.
 _LATER = {"transform": "none", "period": None, "clip": 0.0}
 
+_LOSSES = {
+    "binary": ("auto", "binary-crossentropy", "focal"),
+    "multiclass": ("auto", "sparse-categorical-crossentropy", "categorical-crossentropy", "focal"),
+    "multilabel": ("auto", "binary-crossentropy", "focal", "correlated"),
+}
+
 
 class StreamSpec(Strict):
     """A stream of records, the question asked of each one, and how the loop around it behaves.
@@ -53,6 +59,9 @@ class StreamSpec(Strict):
             raise ValueError(f"classes: a binary task has two classes (negative, positive), not {len(self.classes)}")
         if self.task == "multiclass" and len(self.classes) < 2:
             raise ValueError("classes: a multiclass task has at least two classes")
+        loss, allowed = self.training.loss.name, _LOSSES[self.task]
+        if loss not in allowed:
+            raise ValueError(f"training.loss.name: read {loss}; allowed for a {self.task} task: {', '.join(allowed)}")
         return self
 
     @cached_property
