@@ -36,7 +36,7 @@ class LiteRTScorer:
     def __init__(self, model: bytes, look_ups: LookUps) -> None:
         self._model = model
         self._categories = [CategoryLookup(values) for values in look_ups.categories]
-        self._tokenizers = [Tokenizer(text.vocabulary, text.sequence_length) for text in look_ups.texts]
+        self._tokenizers = [Tokenizer(text.vocabulary, text.sequence_length, text.ngrams) for text in look_ups.texts]
         self._runners: dict[int, Any] = {}
 
     def warm(self) -> None:
