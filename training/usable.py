@@ -42,5 +42,5 @@ def missing_rows(columns: Columns) -> NDArray[np.bool_]:
     """True [n] where at least one value is missing; an unknown category is none."""
     found: NDArray[np.bool_] = np.isnan(columns.numeric).any(axis=1)
     for strings in (columns.categorical, columns.text):
-        found |= np.asarray((strings == None).any(axis=1))  # noqa: E711
+        found = np.logical_or(found, (strings == None).any(axis=1))  # noqa: E711
     return found
