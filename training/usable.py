@@ -40,7 +40,6 @@ def usable(spec: StreamSpec, dataset: Dataset) -> tuple[Dataset, tuple[str, ...]
 
 def missing_rows(columns: Columns) -> NDArray[np.bool_]:
     """True [n] where at least one value is missing; an unknown category is none."""
-    found: NDArray[np.bool_] = np.isnan(columns.numeric).any(axis=1)
-    for strings in (columns.categorical, columns.text):
-        found = np.logical_or(found, (strings == None).any(axis=1))  # noqa: E711
+    absent = [np.isnan(columns.numeric), columns.categorical == None, columns.text == None]  # noqa: E711
+    found: NDArray[np.bool_] = np.logical_or.reduce(np.concatenate(absent, axis=1), axis=1)
     return found

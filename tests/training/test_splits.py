@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from driftline.errors import SpecError, UsageError
 from driftline.model.columns import Columns
 from driftline.model.scorer import LiteRTScorer
+from driftline.records import FeatureRecord
 from driftline.registry.manifest import LookUps
 from driftline.spec.load import parse_spec
 from driftline.spec.stream import StreamSpec
-from training.data import Dataset, from_frame
+from tests.training.test_data import NOW, batch, label
+from training.data import Dataset, from_batches, from_frame
 from training.splits import groups_of, split
-from training.usable import usable
 
 DEVICES = ["pump-1", "pump-2", "pump-3", "pump-4"]
 
@@ -107,6 +108,28 @@ class TestNoLeak:
         training = {"split": document(method)["training"]["split"]}  # type: ignore[index]
         parts = [split(spec_of(method, training=training | {"seed": s}), data, 0.2)[1].record_ids for s in (1, 1, 2)]
         assert parts[0] == parts[1] != parts[2]
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 50)), min_size=30, max_size=60), METHODS, SHARES)
+    def test_a_record_delivered_again_is_on_one_side_only(
+        self, delivered: list[tuple[int, int]], method: str, share: float
+    ) -> None:
+        # The same record comes again with another time, so that its copies would fall on both sides.
+        records = [(f"r{number}", at, number) for number, at in [*delivered, (0, 0), (1, 1), (0, 50), (1, 50)]]
+        values = [
+            FeatureRecord(
+                record_id=name, device_id="d", event_time=NOW + at, features=[float(number), DEVICES[number % 2]]
+            ).to_json()
+            for name, at, number in records
+        ]
+        labels = [label(name, "ab"[number % 3 == 0]) for name, _, number in records]
+        spec = spec_of(method)
+        data = from_batches(spec, [batch("f", values)], [batch("l", labels)], NOW, fewest=1)
+        assert data.dropped.repeated == len(records) - len({name for name, _, _ in records})
+        older, held = split(spec, data, share)
+        assert not set(older.record_ids) & set(held.record_ids)
+        copies = older.columns.numeric[:, None, 0] == held.columns.numeric[None, :, 0]
+        assert not copies.any()
 
 
 class TestStratified:
@@ -235,47 +258,6 @@ class TestWhatIsHeldOutTeachesNothing:
                 fit(spec, rows).network.preprocessing.mean[0] for rows in (data, poisoned(data, watched.record_ids))
             ]
             assert found[0] == found[1] == np.float32(older.columns.numeric.astype(np.float64).mean())
-
-
-class TestRowsWithAMissingValue:
-    def spec(self, missing: str) -> StreamSpec:
-        return spec_of(training={"missing": missing, "epochs": 2, "network": {"hidden": [8]}})
-
-    def data(self) -> Dataset:
-        data = dataset_of([0, 1, 2] * 40, (DEVICES * 30)[:120])
-        data.columns.numeric[5::10] = np.nan
-        data.columns.categorical[7::20] = None
-        return data
-
-    def test_are_left_out_where_asked_and_counted(self) -> None:
-        left, said = usable(self.spec("drop"), self.data())
-        assert len(left) == 120 - 12 - 6
-        assert not np.isnan(left.columns.numeric).any()
-        assert None not in left.columns.categorical[:, 0]
-        assert said == ("18 of 120 training rows have a missing value and were left out (training.missing: drop)",)
-
-    def test_stay_by_default(self) -> None:
-        data = self.data()
-        assert usable(self.spec("impute"), data) == (data, ())
-
-    def test_are_still_judged_on_and_answered(self, tmp_path: Path) -> None:
-        from training.origin import Origin
-        from training.train import Trained, train
-
-        outcome = train(self.spec("drop"), self.data(), Origin(source="t", created_at=0), tmp_path / "model")
-        assert isinstance(outcome, Trained)
-        assert outcome.verdict.candidate.rows == 24, "the held-out rows are those that serving answers"
-        assert any(reason.startswith("15 of 96 training rows have a missing") for reason in outcome.verdict.reasons)
-        assert outcome.manifest is not None
-        lite = LiteRTScorer((tmp_path / "model" / "model.tflite").read_bytes(), outcome.manifest.look_ups)
-        gap = Columns(np.array([[np.nan]], np.float32), np.array([[None]], object), np.empty((1, 0), object))
-        assert lite.score(gap).sum() == pytest.approx(1.0, abs=1e-5)
-
-    def test_too_few_complete_ones_are_said(self) -> None:
-        data = self.data()
-        data.columns.numeric[4:] = np.nan
-        with pytest.raises(UsageError, match=r"training\.missing: read 'drop', which leaves 4 of 120 .* 'impute'"):
-            usable(self.spec("drop"), data)
 
 
 def test_a_file_is_split_as_asked() -> None:
