@@ -105,7 +105,7 @@ class _Full(keras.Model):  # type: ignore[misc]
 def _numeric(raw: Any, spec: StreamSpec, preprocessing: Preprocessing) -> list[Any]:
     ops = keras.ops
     missing = ops.isnan(raw)
-    transformed = transform(raw, missing, spec.numeric, preprocessing.bounds)
+    transformed = transform(raw, spec.numeric, preprocessing.bounds)
     filled = ops.where(missing, ops.convert_to_tensor(preprocessing.mean[None, :]), transformed)
     normal = keras.layers.Normalization(mean=preprocessing.mean, variance=preprocessing.variance, name="normalization")(
         filled

@@ -17,20 +17,19 @@ from training.transforms import Bounds
 SMALL = 1e-2
 
 
-def transform(raw: Any, missing: Any, features: Sequence[NumericFeature], bounds: Bounds | None) -> Any:
+def transform(raw: Any, features: Sequence[NumericFeature], bounds: Bounds | None) -> Any:
     """Columns cut to their `bounds`, then sign(x)·log(1 + |x|) where a feature's `transform` is log.
 
     Parameters
     ----------
-    raw : float32 [n, N]; NaN is a missing value, and what stands in its place afterwards is unspecified.
-    missing : bool [n, N].
+    raw : float32 [n, N]; NaN is a missing value, and what stands in its place afterwards is unspecified: the
+        caller fills it.
     """
     ops = keras.ops
     folded = np.array([feature.transform == "log" for feature in features])
     if bounds is None and not folded.any():
         return raw
-    # Minimum and maximum of NaN are one thing in TensorFlow and another in LiteRT: no NaN gets so far.
-    values = ops.where(missing, 0.0, raw)
+    values = raw
     if bounds is not None:
         lower, upper = (ops.convert_to_tensor(bound[None, :]) for bound in bounds)
         values = ops.minimum(ops.maximum(values, lower), upper)
