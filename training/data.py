@@ -65,6 +65,11 @@ class Dataset:
         part = slice(start, stop)
         return Dataset(self.columns.take(part), self.labels[part], self.record_ids[part], self.event_times[part])
 
+    def take(self, rows: NDArray[np.intp]) -> "Dataset":
+        """The chosen rows; their numbers ascend, so that the oldest stays first."""
+        ids = [self.record_ids[row] for row in rows.tolist()]
+        return Dataset(self.columns.take(rows), self.labels[rows], ids, self.event_times[rows])
+
     def split_newest(self, holdout: float) -> tuple["Dataset", "Dataset"]:
         """Older rows, and the newest share `holdout` of them; at least one row on either side.
 

@@ -18,6 +18,7 @@ from training.network import Network, build
 from training.optimizers import optimizer_of
 from training.preprocessing import learn
 from training.runtime import keras, tf
+from training.splits import split
 
 # Share of the training rows, newest last, that early stopping watches. Half of it and forty rows decide when to stop;
 # twice as much and the network learns from rows that are too old.
@@ -58,8 +59,8 @@ class Fitted:
 
 
 def fit(spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: None) -> Fitted:
-    """Train on `dataset`, whose newest rows are kept back for early stopping; the best weights are restored."""
-    older, newest = dataset.split_newest(VALIDATION)
+    """Train on `dataset`, of which a share is kept back for early stopping; the best weights are restored."""
+    older, newest = split(spec, dataset, VALIDATION, validation=True)
     trainer = _Trainer(spec, older)
     watched = trainer.tensors(newest)
     best, best_loss, weights = 0, float("inf"), trainer.weights()

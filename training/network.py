@@ -11,18 +11,20 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from driftline.spec.features import TextFeature
 from driftline.spec.stream import StreamSpec
 from driftline.spec.training import NetworkSpec
 from training.preprocessing import Preprocessing
 from training.runtime import keras, tf
+from training.transform_layers import columns_of, cycles, transform
 
 # Normalised values are cut here: a sensor's spike of 10^6 deviations says 'far off', and saying it a hundred thousand
 # times louder would only blow up the gradient. At 3 the tails of healthy sensors would be cut; at 100 spikes rule.
 CLIP = 10.0
 # Up to this many categories are one-hot; beyond it an embedding has fewer weights than the first layer's would be.
 ONE_HOT_UP_TO = 24
-# Width of a token's vector. Texts are short and pooled, so that more only overfits.
-TOKEN_WIDTH = 32
+# Below every weight of an embedding, so that padding is never the maximum.
+PADDING = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def build(spec: StreamSpec, preprocessing: Preprocessing) -> Network:
     parts: list[Any] = []
     if spec.numeric:
         inputs["numeric"] = keras.Input((len(spec.numeric),), dtype="float32", name="numeric")
-        parts += _numeric(inputs["numeric"], preprocessing)
+        parts += _numeric(inputs["numeric"], spec, preprocessing)
     if spec.categorical:
         inputs["categorical"] = keras.Input((len(spec.categorical),), dtype="int32", name="categorical")
         for i, feature in enumerate(spec.categorical):
@@ -51,7 +53,7 @@ def build(spec: StreamSpec, preprocessing: Preprocessing) -> Network:
     for i, text in enumerate(preprocessing.look_ups.texts):
         name = f"tokens_{i}"
         inputs[name] = keras.Input((text.sequence_length,), dtype="int32", name=name)
-        parts.append(_text(inputs[name], len(text.vocabulary), f"text_{i}"))
+        parts += _text(inputs[name], len(text.vocabulary), spec.text[i], f"text_{i}")
     hidden = keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
     for i, width in enumerate(spec.training.network.hidden):
         hidden = _hidden(hidden, width, spec.training.network, i)
@@ -97,7 +99,10 @@ class _Full(keras.Model):  # type: ignore[misc]
         self._categories = [_string_look_up(categories) for categories in look_ups.categories]
         self._vectorizers = [
             keras.layers.TextVectorization(
-                vocabulary=list(text.vocabulary), output_sequence_length=text.sequence_length, name=f"vectorize_{i}"
+                vocabulary=list(text.vocabulary),
+                output_sequence_length=text.sequence_length,
+                ngrams=None if text.ngrams == 1 else text.ngrams,
+                name=f"vectorize_{i}",
             )
             for i, text in enumerate(look_ups.texts)
         ]
@@ -114,14 +119,21 @@ class _Full(keras.Model):  # type: ignore[misc]
         return self._inner(coded, training=training)
 
 
-def _numeric(raw: Any, preprocessing: Preprocessing) -> list[Any]:
+def _numeric(raw: Any, spec: StreamSpec, preprocessing: Preprocessing) -> list[Any]:
     ops = keras.ops
     missing = ops.isnan(raw)
-    filled = ops.where(missing, ops.convert_to_tensor(preprocessing.mean[None, :]), raw)
+    transformed = transform(raw, spec.numeric, preprocessing.bounds)
+    filled = ops.where(missing, ops.convert_to_tensor(preprocessing.mean[None, :]), transformed)
     normal = keras.layers.Normalization(mean=preprocessing.mean, variance=preprocessing.variance, name="normalization")(
         filled
     )
-    parts = [ops.clip(normal, -CLIP, CLIP)]
+    # A cyclic column gives sine and cosine instead, which are of size 1 already.
+    lines = [j for j, feature in enumerate(spec.numeric) if feature.transform != "cyclic"]
+    parts = []
+    if lines:
+        parts.append(columns_of(ops.clip(normal, -CLIP, CLIP), lines, len(spec.numeric)))
+    if len(lines) < len(spec.numeric):
+        parts += cycles(raw, missing, spec.numeric)
     if preprocessing.indicators:
         parts.append(ops.take(ops.cast(missing, "float32"), list(preprocessing.indicators), axis=1))
     return parts
@@ -146,12 +158,16 @@ def embedding_width(categories: int) -> int:
     return min(64, round(1.6 * math.pow(categories, 0.56)))
 
 
-def _text(tokens: Any, vocabulary: int, name: str) -> Any:
-    """Mean of the token vectors, padding left out; a missing text is the zero vector."""
+def _text(tokens: Any, vocabulary: int, feature: TextFeature, name: str) -> list[Any]:
+    """Mean of the token vectors, and their maximum if asked for, padding left out; of a missing text, zeros."""
     ops = keras.ops
-    vectors = keras.layers.Embedding(vocabulary + 2, TOKEN_WIDTH, name=name)(tokens)
+    vectors = keras.layers.Embedding(vocabulary + 2, feature.width, name=name)(tokens)
     mask = ops.expand_dims(ops.cast(tokens > 0, "float32"), -1)
-    return ops.sum(vectors * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
+    parts = [ops.sum(vectors * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)]
+    if feature.pooling == "mean-and-max":
+        highest = ops.max(vectors * mask - (1.0 - mask) * PADDING, axis=1)
+        parts.append(highest * ops.max(mask, axis=1))
+    return parts
 
 
 def _string_look_up(categories: tuple[str, ...]) -> Any:

@@ -23,6 +23,8 @@ from training.gate import Gate, judge
 from training.origin import Origin
 from training.recall import Archived, Recall, best_archived
 from training.runtime import keras, tf
+from training.splits import how, split
+from training.usable import usable
 
 Progress = Callable[[str, Epoch | None], None]
 """Told of each stage as it begins (recall, fit, evaluate, refit, export) and of each epoch in it."""
@@ -78,7 +80,9 @@ def train(
             recalled = best_archived(spec, dataset, champion, archived)
         if recalled is not None:
             return recalled
-    older, held_out = dataset.split_newest(spec.training.holdout)
+    older, held_out = split(spec, dataset, spec.training.holdout)
+    older, incomplete = usable(spec, older)
+    notes = (*how(spec), *incomplete)
     _require_two_answers(spec, older)
     with clock.stage("fit"):
         fitted = fit(spec, older, clock.epoch)
@@ -98,12 +102,12 @@ def train(
         with clock.stage(f"baseline {name}"):
             answers = baseline(spec, name, older, held_out.columns, most_rows=baseline_rows)
             beside[name] = evaluate_fully(spec, answers, held_out.labels)
-    verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *not_beaten(candidate, beside))})
+    verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *notes, *not_beaten(candidate, beside))})
     if not verdict.promoted:
         return Trained(verdict, None, clock.seconds, beside)
     if spec.training.refit:
         with clock.stage("refit"):
-            fitted = refit(spec, dataset, fitted.epochs, clock.epoch)
+            fitted = refit(spec, usable(spec, dataset)[0], fitted.epochs, clock.epoch)
     with clock.stage("export"):
         exported = export(spec, fitted.network, dataset.columns, out)
         document = reference(spec, dataset.columns, probabilities, candidate).model_dump_json()

@@ -62,8 +62,9 @@ def train(
     announced = event is not None and announce(workspace, event)
     candidate = verdict.candidate
     name = f"version [bold]{manifest.version}[/]" if manifest else "candidate"
+    which = "newest" if workspace.spec.training.split.method == "time" else "held-out"
     console.print(
-        f"{name}: accuracy {candidate.accuracy:.3f} on the newest {candidate.rows:,} rows of {outcome.rows:,}; "
+        f"{name}: accuracy {candidate.accuracy:.3f} on the {which} {candidate.rows:,} rows of {outcome.rows:,}; "
         + ("[green]promoted[/]" if manifest else "[yellow]refused: the model in service stays[/]")
     )
     console.print(_beside(candidate, outcome.baselines))

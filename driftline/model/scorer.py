@@ -166,7 +166,7 @@ class _Coder:
 
     def __init__(self, look_ups: LookUps) -> None:
         self._categories = [CategoryLookup(values) for values in look_ups.categories]
-        self._tokenizers = [Tokenizer(text.vocabulary, text.sequence_length) for text in look_ups.texts]
+        self._tokenizers = [Tokenizer(text.vocabulary, text.sequence_length, text.ngrams) for text in look_ups.texts]
 
     def inputs(self, columns: Columns) -> dict[str, NDArray[Any]]:
         """`numeric` float32 [n, N], `categorical` int32 [n, C], `tokens_I` int32 [n, L]."""

@@ -28,6 +28,7 @@ class Document(BaseModel):
 class TextLookUp(Document):
     vocabulary: tuple[str, ...] = Field(description="Tokens from id 2 on.")
     sequence_length: int
+    ngrams: int = Field(default=1, description="2: pairs of neighbouring words are tokens too.")
 
 
 class LookUps(Document):

@@ -47,6 +47,8 @@ class NumericFeature(_Feature):
     def _period_of_a_cycle(self) -> Self:
         if (self.transform == "cyclic") != (self.period is not None):
             raise ValueError("period: required for transform 'cyclic', and only there")
+        if self.transform == "cyclic" and self.clip:
+            raise ValueError(f"clip: read {self.clip:g}; allowed with transform 'cyclic': 0, a cycle has no ends")
         return self
 
 
@@ -70,6 +72,17 @@ class TextFeature(_Feature):
     type: Literal["text"] = "text"
     max_tokens: int = Field(default=10_000, ge=100, le=1_000_000, description="Size of the vocabulary.")
     sequence_length: int = Field(default=32, ge=1, le=1024, description="Tokens kept of each text.")
+    ngrams: int = Field(
+        default=1,
+        ge=1,
+        le=2,
+        description="2: pairs of neighbouring words are tokens too, after the single words; they count towards "
+        "`max_tokens` and `sequence_length`.",
+    )
+    width: int = Field(default=32, ge=1, le=1024, description="Width of a token's embedding.")
+    pooling: Literal["mean", "mean-and-max"] = Field(
+        default="mean", description="How the tokens of a text become one vector; `mean-and-max` is twice as wide."
+    )
 
 
 Feature = Annotated[NumericFeature | CategoricalFeature | TextFeature, Field(discriminator="type")]

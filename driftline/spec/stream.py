@@ -13,7 +13,14 @@ from driftline.spec.training import RolloutSpec, TrainingSpec
 from driftline.topics import Topics
 
 # Fields of features that the first versions did not know, with what they then did.
-_LATER = {"transform": "none", "period": None, "clip": 0.0}
+_LATER = {
+    "transform": "none",
+    "period": None,
+    "clip": 0.0,
+    "ngrams": 1,
+    "width": 32,
+    "pooling": "mean",
+}
 
 _LOSSES = {
     "binary": ("auto", "binary-crossentropy", "focal"),
@@ -62,7 +69,21 @@ class StreamSpec(Strict):
         loss, allowed = self.training.loss.name, _LOSSES[self.task]
         if loss not in allowed:
             raise ValueError(f"training.loss.name: read {loss}; allowed for a {self.task} task: {', '.join(allowed)}")
+        self._group_is_a_category()
         return self
+
+    def _group_is_a_category(self) -> None:
+        split, allowed = self.training.split, ", ".join(repr(f.name) for f in self.categorical[:12])
+        choose = f"allowed: a categorical feature ({allowed})" if allowed else "this stream has no categorical feature"
+        if split.method == "grouped" and split.group is None:
+            raise ValueError(f"training.split.group: required where training.split.method is 'grouped'; {choose}")
+        if split.group is not None and split.group not in {f.name for f in self.categorical}:
+            raise ValueError(f"training.split.group: read {split.group!r}; {choose}")
+        if split.group is not None and split.method != "grouped":
+            raise ValueError(
+                f"training.split.group: read {split.group!r}, which training.split.method '{split.method}' would not "
+                "use; allowed with it: method 'grouped'"
+            )
 
     @cached_property
     def numeric(self) -> tuple[NumericFeature, ...]:

@@ -118,7 +118,7 @@ class TestWhatTheNetworkMayBeMadeOf:
     def test_a_penalty_makes_the_weights_smaller(self, penalty: str) -> None:
         sizes = []
         for strength in (0.0, 0.5):
-            spec = numeric_spec(epochs=8, network={"hidden": [16], penalty: strength})
+            spec = numeric_spec(epochs=8, learning_rate=0.01, network={"hidden": [16], penalty: strength})
             fitted = fit(spec, from_frame(spec, numeric_frame(200)))
             sizes.append(float(np.abs(fitted.network.logits.get_layer("hidden_0").kernel.numpy()).mean()))
         assert sizes[1] < 0.8 * sizes[0]
