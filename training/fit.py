@@ -56,6 +56,10 @@ class Fitted:
 
 def fit(spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: None) -> Fitted:
     """Train on `dataset`, whose newest rows are kept back for early stopping; the best weights are restored."""
+    if spec.training.loop == "fit":
+        from training.keras_fit import loop
+
+        return loop.fit(spec, dataset, progress)
     older, newest = dataset.split_newest(VALIDATION)
     trainer = _Trainer(spec, older)
     watched = trainer.tensors(newest)
@@ -75,6 +79,10 @@ def fit(spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: N
 
 def refit(spec: StreamSpec, dataset: Dataset, epochs: int, progress: Progress = lambda epoch: None) -> Fitted:
     """Train afresh on all of `dataset` for as many passes as were found to be best."""
+    if spec.training.loop == "fit":
+        from training.keras_fit import loop
+
+        return loop.refit(spec, dataset, epochs, progress)
     trainer = _Trainer(spec, dataset)
     history: list[Epoch] = []
     for number in range(1, epochs + 1):

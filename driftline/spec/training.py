@@ -220,6 +220,15 @@ class TrainingSpec(Strict):
     )
     timeout_seconds: int = Field(default=1_800, ge=10, description="A training longer than this is ended.")
 
+    @model_validator(mode="after")
+    def _of_the_fit_loop(self) -> Self:
+        if self.loop == "fit":
+            return self
+        given = [("tensorboard", self.tensorboard, None), ("strategy", self.strategy, "none")]
+        if wrong := next((f"{name}: read {value}" for name, value, default in given if value != default), None):
+            raise ValueError(f"{wrong}, which loop {self.loop!r} does not know; allowed with it: loop 'fit'")
+        return self
+
 
 class RolloutSpec(Strict):
     """What a candidate must show before it answers records."""
