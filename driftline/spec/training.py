@@ -5,7 +5,7 @@ The defaults suit windows of a few hundred to a few thousand rows of a stream; e
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from driftline.spec.features import Strict
 
@@ -220,14 +220,13 @@ class TrainingSpec(Strict):
     )
     timeout_seconds: int = Field(default=1_800, ge=10, description="A training longer than this is ended.")
 
-    @model_validator(mode="after")
-    def _of_the_fit_loop(self) -> Self:
-        if self.loop == "fit":
-            return self
-        given = [("tensorboard", self.tensorboard, None), ("strategy", self.strategy, "none")]
-        if wrong := next((f"{name}: read {value}" for name, value, default in given if value != default), None):
-            raise ValueError(f"{wrong}, which loop {self.loop!r} does not know; allowed with it: loop 'fit'")
-        return self
+    @field_validator("tensorboard", "strategy")
+    @classmethod
+    def _of_the_fit_loop(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # `loop` stands before both, and is known here unless it is itself wrong.
+        if value not in (None, "none") and info.data.get("loop") == "compiled":
+            raise ValueError("training.loop 'compiled' does not know it; allowed with it: training.loop 'fit'")
+        return value
 
 
 class RolloutSpec(Strict):

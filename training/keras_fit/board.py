@@ -51,7 +51,7 @@ def write_embeddings(run: Path, network: Network) -> None:
     from tensorboard.plugins import projector
 
     config = projector.ProjectorConfig()
-    for layer in network.logits.layers:
+    for layer in sorted(network.logits.layers, key=lambda layer: layer.name):
         if not isinstance(layer, keras.layers.Embedding):
             continue
         vectors, names = f"{layer.name}.tsv", f"{layer.name}-names.tsv"

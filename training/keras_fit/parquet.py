@@ -39,7 +39,9 @@ class ParquetSource:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
-            raise UsageError(f"{url}: reading Parquet needs one more package: pip install 'driftline[parquet]'") from None
+            raise UsageError(
+                f"{url}: reading Parquet needs one more package: pip install 'driftline[parquet]'"
+            ) from None
         self.url = url
         with _Opened(url) as file:
             groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]

@@ -52,7 +52,9 @@ class Streamed(Dataset):
         cut = self.stop - held
         newest = read_rows(self.spec, self.source, cut, self.stop)
         if not len(newest):
-            raise UsageError(f"{self.source.url}: none of the newest {held:,} rows has a known label ({newest.dropped})")
+            raise UsageError(
+                f"{self.source.url}: none of the newest {held:,} rows has a known label ({newest.dropped})"
+            )
         return streamed(self.spec, self.source, self.start, cut, self.total - len(newest)), newest
 
     def blocks(self, spans: list[Span] | None = None) -> Iterator[Dataset]:
@@ -135,9 +137,9 @@ def learn_streamed(spec: StreamSpec, rows: Streamed) -> Preprocessing:
     return dataclasses.replace(
         known,
         mean=moments.mean.astype(np.float32),
-        variance=np.where(
-            constant, 1.0, np.clip(variance, np.finfo(np.float32).tiny, LARGEST_VARIANCE)
-        ).astype(np.float32),
+        variance=np.where(constant, 1.0, np.clip(variance, np.finfo(np.float32).tiny, LARGEST_VARIANCE)).astype(
+            np.float32
+        ),
         indicators=tuple(int(j) for j in np.flatnonzero(moments.missing)),
         look_ups=LookUps(categories=known.look_ups.categories, texts=texts),
     )

@@ -19,7 +19,13 @@ ROWS = 188
 
 
 def specs(**training: object) -> tuple[StreamSpec, StreamSpec]:
-    settings = {"network": {"hidden": [16, 8], "dropout": 0.0}, "epochs": 6, "patience": 6, "learning_rate": 0.01, **training}
+    settings = {
+        "network": {"hidden": [16, 8], "dropout": 0.0},
+        "epochs": 6,
+        "patience": 6,
+        "learning_rate": 0.01,
+        **training,
+    }
     return numeric_spec(**settings), numeric_spec(**settings, loop="fit")
 
 
