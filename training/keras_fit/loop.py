@@ -13,8 +13,8 @@ from training.keras_fit.board import curves, new_run, write_embeddings
 from training.keras_fit.feed import Feed, in_memory
 from training.keras_fit.precision import half_precision, wanted
 from training.keras_fit.statistics import Streamed, learn_streamed
-from training.keras_fit.stream import streaming
 from training.keras_fit.strategies import Workers, workers
+from training.keras_fit.stream import streaming
 from training.keras_fit.trainee import trainee
 from training.network import Network, build
 from training.preprocessing import learn

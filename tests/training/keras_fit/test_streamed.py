@@ -22,8 +22,8 @@ from training.fit import VALIDATION
 from training.initial import train_streamed
 from training.keras_fit import statistics
 from training.keras_fit.statistics import Streamed, learn_streamed, open_streamed
-from training.keras_fit.stream import batches_of, streaming
 from training.keras_fit.strategies import workers
+from training.keras_fit.stream import batches_of, streaming
 from training.preprocessing import learn
 
 ROOT = Path(__file__).parents[3]
