@@ -60,6 +60,10 @@ class Fitted:
 
 def fit(spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: None) -> Fitted:
     """Train on `dataset`, of which a share is kept back for early stopping; the best weights are restored."""
+    if spec.training.loop == "fit":
+        from training.keras_fit import loop
+
+        return loop.fit(spec, dataset, progress)
     older, newest = split(spec, dataset, VALIDATION, validation=True)
     trainer = _Trainer(spec, older)
     watched = trainer.tensors(newest)
@@ -93,6 +97,10 @@ def _measure(spec: StreamSpec, trainer: "_Trainer", rows: Dataset) -> Callable[[
 
 def refit(spec: StreamSpec, dataset: Dataset, epochs: int, progress: Progress = lambda epoch: None) -> Fitted:
     """Train afresh on all of `dataset` for as many passes as were found to be best."""
+    if spec.training.loop == "fit":
+        from training.keras_fit import loop
+
+        return loop.refit(spec, dataset, epochs, progress)
     trainer = _Trainer(spec, dataset)
     history: list[Epoch] = []
     for number in range(1, epochs + 1):

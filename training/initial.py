@@ -14,7 +14,7 @@ from driftline.registry.registry import Registry
 from driftline.spec.stream import StreamSpec
 from training.archive import fits, load_version
 from training.baselines import Baseline
-from training.data import Dropped, from_frame
+from training.data import Dataset, Dropped, from_frame
 from training.gate import Gate, judge
 from training.messages import metrics_of
 from training.origin import Origin
@@ -23,7 +23,10 @@ from training.train import Progress, Trained, train
 
 @dataclass(frozen=True, slots=True)
 class Initial:
-    """What training from a file came to; `manifest` and `event` are None if the model in service is as good."""
+    """What training from a file came to; `manifest` and `event` are None if the model in service is as good.
+
+    They are also None in a worker that is not the chief, which has the chief's verdict and writes nothing.
+    """
 
     verdict: Verdict
     manifest: Manifest | None
@@ -32,6 +35,7 @@ class Initial:
     dropped: Dropped
     seconds: dict[str, float]
     baselines: dict[str, Evaluation]
+    chief: bool = True
 
 
 def train_initial(
@@ -54,9 +58,57 @@ def train_initial(
     UsageError : columns missing, or too few labelled rows.
     RegistryError : the registry cannot be read or written.
     """
+    return train_rows(
+        spec,
+        from_frame(spec, frame),
+        registry,
+        source=source,
+        progress=progress,
+        gate=gate,
+        now_ms=now_ms,
+        baselines=baselines,
+    )
+
+
+def train_streamed(
+    spec: StreamSpec,
+    url: str,
+    registry: Registry,
+    *,
+    rows: tuple[int, int | None] = (0, None),
+    source: str = "data",
+    progress: Progress = lambda stage, epoch: None,
+    baselines: Sequence[Baseline] = ("logistic",),
+) -> Initial:
+    """The same from a Parquet file that need not fit into memory, by `training.loop: fit`; see docs/large-data.md.
+
+    Parameters
+    ----------
+    url : a path, or a URL that fsspec opens.
+    rows : first row, and row to stop before.
+    """
+    from training.keras_fit.statistics import open_streamed
+
+    spec = spec.model_copy(update={"training": spec.training.model_copy(update={"loop": "fit"})})
+    dataset = open_streamed(spec, url, *rows)
+    return train_rows(spec, dataset, registry, source=source, progress=progress, baselines=baselines)
+
+
+def train_rows(
+    spec: StreamSpec,
+    dataset: Dataset,
+    registry: Registry,
+    *,
+    source: str = "data",
+    progress: Progress = lambda stage, epoch: None,
+    gate: Gate = judge,
+    now_ms: int | None = None,
+    baselines: Sequence[Baseline] = ("logistic",),
+) -> Initial:
+    """Train on labelled rows, oldest first. Of several workers only the chief writes (`training.strategy`)."""
     start = time.perf_counter()
     now_ms = int(time.time() * 1000) if now_ms is None else now_ms
-    dataset = from_frame(spec, frame)
+    chief = spec.training.strategy == "none" or is_chief(spec)
     champion = registry.champion()
     comparable = champion is not None and fits(spec, registry, champion.version)
     scorer = load_version(registry, champion.version) if champion is not None and comparable else None
@@ -74,10 +126,9 @@ def train_initial(
             baseline_rows=None,
         )
         assert isinstance(outcome, Trained), "nothing archived was offered for recall"
-        if outcome.manifest is None:
-            return Initial(
-                outcome.verdict, None, None, len(dataset), dataset.dropped, outcome.seconds, outcome.baselines
-            )
+        if outcome.manifest is None or not chief:
+            found = (len(dataset), dataset.dropped, outcome.seconds, outcome.baselines, chief)
+            return Initial(outcome.verdict, None, None, *found)
         wish = outcome.manifest.model_copy(update={"version": registry.next_version()})
         manifest = registry.add(Path(folder) / "model", wish)
     event = registry.set_champion(
@@ -89,3 +140,10 @@ def train_initial(
         seconds=round(time.perf_counter() - start, 3),
     )
     return Initial(manifest.verdict, manifest, event, len(dataset), dataset.dropped, outcome.seconds, outcome.baselines)
+
+
+def is_chief(spec: StreamSpec) -> bool:
+    """Whether this process writes the version; joins the cluster, which must happen before TensorFlow computes."""
+    from training.keras_fit.strategies import workers
+
+    return workers(spec.training.strategy).chief

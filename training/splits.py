@@ -28,7 +28,7 @@ def split(spec: StreamSpec, dataset: Dataset, share: float, *, validation: bool 
     """
     method, rows = spec.training.split.method, len(dataset)
     # Datasets are made without repeats; one that slipped in would be a leak.
-    if len(set(dataset.record_ids)) < rows:
+    if len(set(dataset.record_ids)) < len(dataset.record_ids):
         raise UsageError("a record id stands twice among the rows; a copy could be learnt from and judged on")
     if method == "time":
         return dataset.split_newest(share)

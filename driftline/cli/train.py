@@ -16,11 +16,14 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data: Annotated[
-        Path, typer.Argument(help="A CSV (also compressed) or Parquet file with labels, oldest row first.")
+        str, typer.Argument(help="A CSV (also compressed) or Parquet file, or a Parquet URL; labelled, oldest first.")
     ],
     spec: SpecOption = DEFAULT_SPEC,
     start_row: Annotated[int, typer.Option(min=0, help="First row, counted from 0.")] = 0,
     stop_row: Annotated[int | None, typer.Option(min=1, help="Row to stop before.")] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read a Parquet file piece by piece, as URLs are: larger than memory.")
+    ] = False,
     report: ReportOption = None,
 ) -> None:
     """Train on a data file, prove the model on its newest rows, and put it into service if it is better."""
@@ -30,14 +33,15 @@ def train(
     from driftline.cli.models import announce
     from driftline.tables import read_table
 
+    stream = stream or "://" in data
+
     started = time.monotonic()
     workspace, console = open_workspace(spec), Console()
-    frame = read_table(data)
-    if start_row >= len(frame):
+    frame = None if stream else read_table(data)
+    if frame is not None and start_row >= len(frame):
         raise UsageError(f"--start-row: read {start_row}; {data} has {len(frame):,} rows, counted from 0")
-    frame = frame.iloc[start_row:stop_row]
     # Only now: it imports TensorFlow, and nobody should wait seconds to be told of a misspelt file name.
-    from training.initial import train_initial
+    from training.initial import train_initial, train_streamed
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -49,15 +53,17 @@ def train(
             else:
                 bar.update(task, completed=epoch.epoch, total=epoch.epochs, note=f"loss {epoch.loss:.3f}")
 
-        outcome = train_initial(
-            workspace.spec,
-            frame,
-            workspace.registry,
-            source=data.name,
-            progress=show,
-            # Trees take as long as the network: only who asks for the figures waits for them.
-            baselines=("logistic", "boosted") if report else ("logistic",),
-        )
+        given: dict[str, Any] = {"source": Path(data).name, "progress": show}
+        # Trees take as long as the network: only who asks for the figures waits for them.
+        given["baselines"] = ("logistic", "boosted") if report else ("logistic",)
+        if frame is None:
+            rows = (start_row, stop_row)
+            outcome = train_streamed(workspace.spec, data, workspace.registry, rows=rows, **given)
+        else:
+            outcome = train_initial(workspace.spec, frame.iloc[start_row:stop_row], workspace.registry, **given)
+    if not outcome.chief:
+        console.print("this worker has trained its part; the chief (index 0) writes the version")
+        return
     verdict, manifest, event = outcome.verdict, outcome.manifest, outcome.event
     announced = event is not None and announce(workspace, event)
     candidate = verdict.candidate

@@ -5,7 +5,7 @@ The defaults suit windows of a few hundred to a few thousand rows of a stream; e
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from driftline.spec.features import Strict
 
@@ -219,6 +219,14 @@ class TrainingSpec(Strict):
         description="Of the initial weights, the dropout and the order of the rows: the same seed, the same model.",
     )
     timeout_seconds: int = Field(default=1_800, ge=10, description="A training longer than this is ended.")
+
+    @field_validator("tensorboard", "strategy")
+    @classmethod
+    def _of_the_fit_loop(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # `loop` stands before both, and is known here unless it is itself wrong.
+        if value not in (None, "none") and info.data.get("loop") == "compiled":
+            raise ValueError("training.loop 'compiled' does not know it; allowed with it: training.loop 'fit'")
+        return value
 
 
 class RolloutSpec(Strict):
