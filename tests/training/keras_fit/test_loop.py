@@ -81,7 +81,7 @@ class TestEarlyStopping:
     def test_a_loss_that_is_never_finite_keeps_the_start(self, blobs: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
         from training.keras_fit import trainee
 
-        monkeypatch.setattr(trainee, "loss_of", lambda spec: lambda labels, logits: tf.reduce_mean(logits) * np.nan)
+        monkeypatch.setattr(trainee, "loss_of", lambda spec, weights=None: lambda labels, logits: tf.reduce_mean(logits) * np.nan)
         fitted = fit(numeric_spec(**SMALL, epochs=2), blobs)
         assert np.isfinite(fitted.score(blobs.columns)).all()
 
@@ -135,7 +135,7 @@ class TestMixedPrecision:
     def test_a_network_learns_with_it(self, blobs: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
         from training.keras_fit import loop
 
-        monkeypatch.setattr(loop, "wanted", lambda spec: True)
+        monkeypatch.setattr(loop, "wanted", lambda spec, weights=None: True)
         fitted = refit(numeric_spec(**SMALL, learning_rate=0.01), blobs, 8)
         assert (fitted.score(blobs.columns).argmax(axis=1) == blobs.labels).mean() > 0.95
 
