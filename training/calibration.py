@@ -110,7 +110,9 @@ def calibrated(spec: StreamSpec, network: Network, calibration: Calibration | No
         output = mapped * (1 - KEPT) + output * KEPT
         if spec.task == "multiclass":
             output = output / ops.sum(output, axis=-1, keepdims=True)
-    inner = keras.Model(network.logits.inputs if isinstance(network.logits.input, list) else network.logits.input, output)
+    inner = keras.Model(
+        network.logits.inputs if isinstance(network.logits.input, list) else network.logits.input, output
+    )
     return dataclasses.replace(network, inner=inner)
 
 

@@ -37,12 +37,15 @@ class Exported:
     reason: str = ""
 
 
-def export(spec: StreamSpec, network: Network, columns: Columns, out: Path) -> Exported:
+def export(
+    spec: StreamSpec, network: Network, columns: Columns, out: Path, decision: Decision | None = None
+) -> Exported:
     """Write `saved_model.pb`, `variables/` and `model.tflite` into `out`, and compare the two on real rows.
 
     Parameters
     ----------
     columns : the window's rows, newest last; at least one.
+    decision : how the version answers; what counts as a changed answer depends on it.
 
     Notes
     -----
@@ -57,7 +60,9 @@ def export(spec: StreamSpec, network: Network, columns: Columns, out: Path) -> E
     except Exception as error:  # the converter raises whatever its passes do
         return Exported("tensorflow", None, f"does not convert to LiteRT: {str(error).splitlines()[0][:200]}")
     (out / "model.tflite").write_bytes(converted)
-    parity = compare(spec, LiteRTScorer(converted, network.preprocessing.look_ups), TensorFlowScorer(out), columns)
+    parity = compare(
+        spec, LiteRTScorer(converted, network.preprocessing.look_ups), TensorFlowScorer(out), columns, decision
+    )
     if parity.decisions_changed or not parity.largest_difference <= LARGEST_DIFFERENCE:
         return Exported(
             "tensorflow",
@@ -68,11 +73,13 @@ def export(spec: StreamSpec, network: Network, columns: Columns, out: Path) -> E
     return Exported("litert", parity)
 
 
-def compare(spec: StreamSpec, one: LiteRTScorer, other: TensorFlowScorer, columns: Columns) -> Parity:
+def compare(
+    spec: StreamSpec, one: LiteRTScorer, other: TensorFlowScorer, columns: Columns, decision: Decision | None = None
+) -> Parity:
     """Score the newest rows, and the same rows with every second value missing, by both."""
     newest = columns.take(slice(max(len(columns) - PARITY_ROWS, 0), None))
     rows = Columns.concatenate([newest, _knocked_out(newest)])
-    decision = Decision(spec)
+    decision = decision or Decision(spec)
     first, second = one.score(rows), other.score(rows)
     changed = decision.codes(first) != decision.codes(second)
     return Parity(
@@ -83,7 +90,13 @@ def compare(spec: StreamSpec, one: LiteRTScorer, other: TensorFlowScorer, column
     )
 
 
-def reference(spec: StreamSpec, window: Columns, held_out: NDArray[np.float32], evaluation: Evaluation) -> Reference:
+def reference(
+    spec: StreamSpec,
+    window: Columns,
+    held_out: NDArray[np.float32],
+    evaluation: Evaluation,
+    decision: Decision | None = None,
+) -> Reference:
     """What the monitor compares the stream with.
 
     Parameters
@@ -92,7 +105,7 @@ def reference(spec: StreamSpec, window: Columns, held_out: NDArray[np.float32], 
     held_out : probabilities float32 [n, K] of the evaluated candidate on the held-out rows, and `evaluation` of them:
         answers on rows a model was trained on are surer than any it will give.
     """
-    decision = Decision(spec)
+    decision = decision or Decision(spec)
     codes = decision.codes(held_out)
     _, confidence = decision.answers(held_out)
     empty = Reference(rows=0, features=(), prediction_counts=(), confidence_counts=(), error_rate=0.0, held_out_rows=0)

@@ -11,7 +11,7 @@ from driftline.records.loop import ModelEvent, ModelEventKind
 from driftline.registry.manifest import Manifest, Verdict
 from driftline.registry.registry import Registry
 from driftline.spec.stream import StreamSpec
-from training.archive import fits, load_version
+from training.archive import fits, load_decision, load_version
 from training.data import Dropped, from_frame
 from training.gate import Gate, judge
 from training.messages import metrics_of
@@ -56,9 +56,19 @@ def train_initial(
     champion = registry.champion()
     comparable = champion is not None and fits(spec, registry, champion.version)
     scorer = load_version(registry, champion.version) if champion is not None and comparable else None
+    decision = load_decision(spec, registry, champion.version) if champion is not None and comparable else None
     origin = Origin(source=source, created_at=now_ms, replaces=champion.version if champion else None)
     with tempfile.TemporaryDirectory(prefix="driftline-train-") as folder:
-        outcome = train(spec, dataset, origin, Path(folder) / "model", champion=scorer, progress=progress, gate=gate)
+        outcome = train(
+            spec,
+            dataset,
+            origin,
+            Path(folder) / "model",
+            champion=scorer,
+            champion_decision=decision,
+            progress=progress,
+            gate=gate,
+        )
         assert isinstance(outcome, Trained), "nothing archived was offered for recall"
         if outcome.manifest is None:
             return Initial(outcome.verdict, None, None, len(dataset), dataset.dropped, outcome.seconds)

@@ -121,6 +121,9 @@ class Manifest(Document):
     task: str
     classes: tuple[str, ...]
     thresholds: tuple[float, ...] | None = None
+    cost: tuple[tuple[float, ...], ...] | None = Field(
+        default=None, description="Multiclass: the answer is the one of least expected cost under this matrix."
+    )
     runtime: Literal["litert", "tensorflow"]
     look_ups: LookUps = LookUps()
     parity: Parity | None = None

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, Strict, TextFeature
+from driftline.spec.rare import unfit
 from driftline.spec.sections import KafkaSpec, MonitoringSpec, ServingSpec
 from driftline.spec.training import RolloutSpec, TrainingSpec
 from driftline.topics import Topics
@@ -53,6 +54,8 @@ class StreamSpec(Strict):
             raise ValueError(f"classes: a binary task has two classes (negative, positive), not {len(self.classes)}")
         if self.task == "multiclass" and len(self.classes) < 2:
             raise ValueError("classes: a multiclass task has at least two classes")
+        if wrong := unfit(self):
+            raise ValueError(wrong)
         return self
 
     @cached_property
