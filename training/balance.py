@@ -32,8 +32,8 @@ def balance(spec: StreamSpec, rows: Dataset) -> tuple[Dataset, tuple[str, ...]]:
     beside them, and normalised, so that no unit outweighs another. Made rows are carried back to raw columns; where
     the indicator came out nearer to 1, the value is missing again. Categories: the most frequent one among the
     neighbours (SMOTE-NC). Chawla, Bowyer, Hall, Kegelmeyer, "SMOTE: synthetic minority over-sampling technique",
-    JAIR 16 (2002) 321-357, §4.2 and §6.1; He, Bai, Garcia, Li, "ADASYN: adaptive synthetic sampling approach for imbalanced
-    learning", IJCNN 2008.
+    JAIR 16 (2002) 321-357, §4.2 and §6.1; He, Bai, Garcia, Li, "ADASYN: adaptive synthetic sampling approach for
+    imbalanced learning", IJCNN 2008.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def balance(spec: StreamSpec, rows: Dataset) -> tuple[Dataset, tuple[str, ...]]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the classes' order and of threads, neither of them ours
                 values, codes = sampler.fit_resample(space, rows.labels)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             # ADASYN makes rows only where another class is near, and says so by an error where none is.
             notes.append(f"{said}; left as it is: {str(error).splitlines()[0][:120]}")
             continue
