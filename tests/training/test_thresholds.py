@@ -10,11 +10,14 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from driftline.model.answers import Decision
 from driftline.registry.manifest import Manifest
 from driftline.registry.reference import Reference
+from driftline.registry.registry import Registry
 from driftline.spec.stream import StreamSpec
 from tests.training.conftest import numeric_frame, numeric_spec
+from training.archive import load_archived, load_version
 from training.data import Dataset, from_frame
 from training.export import compare
 from training.fit import VALIDATION, fit
+from training.initial import train_initial
 from training.origin import Origin
 from training.recall import Archived, best_archived
 from training.thresholds import best_threshold, learn_thresholds
@@ -206,6 +209,22 @@ class TestATraining:
         found = best_archived(spec, data, Scores(), archive)
         assert found is not None and found.version == 2 and found.evaluation.accuracy == 1.0
         assert best_archived(spec, data, Scores(), archive, Decision(spec, [0.1])) is None
+
+    def test_the_registry_gives_champion_and_archive_their_own(self, data: Dataset, tmp_path: Path) -> None:
+        learnt = spec_of(thresholds="recall", minimum_recall=1.0)
+        frame = pd.DataFrame({"x": data.columns.numeric[:, 0], "label": np.where(data.labels == 1, "b", "a")})
+        registry = Registry(str(tmp_path / "models"), "few")
+        first = train_initial(learnt, frame, registry, now_ms=1).manifest
+        assert first is not None and first.thresholds is not None and first.thresholds[0] < 0.4
+        again = train_initial(spec_of(), frame, registry, now_ms=2)  # the specification has gone back to 0.5
+        held_out = data.split_newest(0.2)[1]
+        p = load_version(registry, 1).score(held_out.columns)
+        own, half = ((Decision(learnt, t).codes(p) == held_out.labels).mean() for t in (first.thresholds, None))
+        assert again.verdict.champion is not None
+        assert again.verdict.champion.accuracy == pytest.approx(own) != half
+        (archived,) = load_archived(learnt, registry, [1])
+        assert archived.decision is not None
+        np.testing.assert_array_equal(archived.decision.codes(p), Decision(learnt, first.thresholds).codes(p))
 
     def test_forms_are_compared_at_the_thresholds(self, data: Dataset) -> None:
         class Fixed:
