@@ -10,7 +10,7 @@ from driftline.errors import UsageError
 from driftline.model.columns import Columns
 from driftline.spec.stream import StreamSpec
 from training.data import Dataset
-from training.preprocessing import Preprocessing, learn
+from training.neighbourhood import neighbourhood
 
 
 def balance(spec: StreamSpec, rows: Dataset) -> tuple[Dataset, tuple[str, ...]]:
@@ -42,8 +42,8 @@ def balance(spec: StreamSpec, rows: Dataset) -> tuple[Dataset, tuple[str, ...]]:
     settings = spec.training.imbalance
     if settings.method not in ("smote", "adasyn"):
         return rows, ()
-    preprocessing = learn(spec, rows.columns)
-    space = _space(spec, preprocessing, rows.columns)
+    around = neighbourhood(spec, rows.columns)
+    space = around.enter(rows.columns)
     counts = np.bincount(rows.labels, minlength=len(spec.classes))
     most = int(counts.max())
     made: list[NDArray[np.float64]] = []
@@ -58,7 +58,7 @@ def balance(spec: StreamSpec, rows: Dataset) -> tuple[Dataset, tuple[str, ...]]:
         neighbours = min(settings.neighbours, count - 1)
         if neighbours < settings.neighbours:
             notes.append(f"{said}; made from {neighbours} neighbour{'s' if neighbours > 1 else ''}")
-        sampler = _sampler(spec, len(spec.numeric) + len(preprocessing.indicators), {k: most}, neighbours)
+        sampler = _sampler(spec, around.numbers, {k: most}, neighbours)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the classes' order and of threads, neither of them ours
@@ -71,7 +71,7 @@ def balance(spec: StreamSpec, rows: Dataset) -> tuple[Dataset, tuple[str, ...]]:
         labels += codes[len(rows) :].tolist()
     if not labels:
         return rows, tuple(notes)
-    new = _raw(spec, preprocessing, np.concatenate(made), rows.columns)
+    new = around.leave(np.concatenate(made))
     return (
         Dataset(
             Columns.concatenate([rows.columns, new]),
@@ -82,34 +82,6 @@ def balance(spec: StreamSpec, rows: Dataset) -> tuple[Dataset, tuple[str, ...]]:
         ),
         tuple(notes),
     )
-
-
-def _space(spec: StreamSpec, preprocessing: Preprocessing, columns: Columns) -> NDArray[np.float64]:
-    """float64 [n, N + indicators + C]: normalised numbers, missing or not, codes of categories."""
-    numbers = columns.numeric.astype(np.float64)
-    missing = np.isnan(numbers)
-    normal = np.where(missing, 0.0, (numbers - preprocessing.mean) / np.sqrt(preprocessing.variance.astype(np.float64)))
-    parts = [normal, missing[:, list(preprocessing.indicators)].astype(np.float64)]
-    if spec.categorical:
-        parts.append(preprocessing.encode(columns)["categorical"].astype(np.float64))
-    return np.concatenate(parts, axis=1)
-
-
-def _raw(spec: StreamSpec, preprocessing: Preprocessing, values: NDArray[np.float64], like: Columns) -> Columns:
-    """Back from `_space`; never beyond the values that the rows have, which rounding could."""
-    width = len(spec.numeric)
-    numeric = values[:, :width] * np.sqrt(preprocessing.variance.astype(np.float64)) + preprocessing.mean
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value has no least one
-        least, greatest = np.nanmin(like.numeric, axis=0), np.nanmax(like.numeric, axis=0)
-    numeric = np.clip(numeric, np.minimum(least, preprocessing.mean), np.maximum(greatest, preprocessing.mean))
-    for place, column in enumerate(preprocessing.indicators):
-        numeric[values[:, width + place] >= 0.5, column] = np.nan
-    categorical = np.full((len(values), len(spec.categorical)), None, dtype=object)
-    for i, feature in enumerate(spec.categorical):
-        known = np.array([None, *feature.categories], dtype=object)
-        categorical[:, i] = known[values[:, width + len(preprocessing.indicators) + i].astype(np.int64)]
-    return Columns(numeric.astype(np.float32), categorical, np.empty((len(values), 0), dtype=object))
 
 
 def _sampler(spec: StreamSpec, numbers: int, wanted: dict[int, int], neighbours: int) -> Any:

@@ -92,6 +92,22 @@ class TestRowsOfARareClassAreMade:
         assert np.isnan(made.numeric[:, 1]).all()
         assert np.isfinite(made.numeric[:, 0]).all()
 
+    def test_midnight_lies_between_two_hours_beside_it(self) -> None:
+        hour = {"name": "x", "type": "numeric", "transform": "cyclic", "period": 24}
+        spec = spec_of("smote", [hour, {"name": "y", "type": "numeric", "transform": "log"}], neighbours=11)
+        frame = frame_of()
+        frame["x"] = 12.0
+        rare = frame.label == "rare"
+        frame.loc[rare, "x"] = np.where(np.arange(rare.sum()) % 2, 23.0, 1.0)
+        frame.loc[rare, "y"] = np.where(np.arange(rare.sum()) % 3, 10.0, 1000.0)
+        rows = from_frame(spec, frame)
+        made = balance(spec, rows)[0].columns.numeric[len(rows) :]
+        assert ((made[:, 0] <= 1 + 1e-4) | (made[:, 0] >= 23 - 1e-4)).all()
+        assert ((made[:, 0] > 23.2) | (made[:, 0] < 0.8)).any()
+        # Half-way on the logarithm's scale is the geometric mean, 105, and not 505.
+        assert (made[:, 1] >= 10 - 1e-3).all() and (made[:, 1] <= 1000).all()
+        assert np.median(made[(made[:, 1] > 11) & (made[:, 1] < 999), 1]) < 300
+
     @pytest.mark.parametrize("method", ["none", "class-weights"])
     def test_not_by_the_other_methods(self, method: str) -> None:
         spec = spec_of(method)
