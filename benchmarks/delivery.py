@@ -136,7 +136,7 @@ def serve(mode: str, bootstrap: str, path: Path, records: int) -> None:
     core = ConsumerCore(spec)
     manifest = workspace.registry.manifest(1)
     with workspace.registry.local_copy(1) as folder:
-        core.install(Version(1, 1, open_scorer(manifest, folder), Decision(spec, manifest.thresholds)))
+        core.install(Version(1, 1, open_scorer(manifest, folder), Decision.of(spec, manifest)))
     settings = LoopSettings(
         group=f"{spec.stream}.consumers",
         topics=[spec.topics.features],

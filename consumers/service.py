@@ -31,7 +31,7 @@ def build(context: ServiceContext) -> Service:
     def load(manifest: Manifest) -> _Loaded:
         with registry.local_copy(manifest.version) as folder:
             scorer = open_scorer(manifest, folder)
-        return _Loaded(scorer, Decision(spec, manifest.thresholds))
+        return _Loaded(scorer, Decision.of(spec, manifest))
 
     follower = ModelFollower(
         spec,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from driftline.model.answers import Decision
 from driftline.model.scorer import Scorer, open_scorer
 from driftline.registry.registry import Registry, RegistryError
 from driftline.spec.stream import StreamSpec
@@ -13,6 +14,11 @@ def load_version(registry: Registry, version: int) -> Scorer:
     manifest = registry.manifest(version)
     with registry.local_copy(version) as folder:
         return open_scorer(manifest, folder)
+
+
+def load_decision(spec: StreamSpec, registry: Registry, version: int) -> Decision:
+    """How the version decides, by its own thresholds. Raises RegistryError."""
+    return Decision.of(spec, registry.manifest(version))
 
 
 def fits(spec: StreamSpec, registry: Registry, version: int) -> bool:
@@ -29,7 +35,7 @@ def load_archived(spec: StreamSpec, registry: Registry, versions: Iterable[int])
             manifest = registry.manifest(version)
             if manifest.model_hash == spec.model_hash:
                 accuracy = manifest.verdict.candidate.accuracy
-                found.append(Archived(version, load_version(registry, version), accuracy))
+                found.append(Archived(version, load_version(registry, version), accuracy, Decision.of(spec, manifest)))
         except (RegistryError, OSError, ValueError, RuntimeError):
             continue
     return found

@@ -22,14 +22,17 @@ _INTERVALS = (
 _WORK = 60_000_000
 
 
-def evaluate(spec: StreamSpec, probabilities: NDArray[np.float32], labels: Codes) -> Evaluation:
-    """Metrics of `probabilities` float32 [n, K] against true `labels` (in the form of `Decision.codes`).
+def evaluate(
+    spec: StreamSpec, probabilities: NDArray[np.float32], labels: Codes, decision: Decision | None = None
+) -> Evaluation:
+    """Metrics of `probabilities` float32 [n, K] against true `labels` (in the form of `Decision.codes`), answered by
+    `decision` (None: the most probable class, or every class from 0.5 on).
 
     Accuracy of a multilabel stream is subset accuracy (every class of a row right); its balanced accuracy is the
     mean over the classes that occur both ways, and its log loss the mean over classes. Balanced accuracy and macro
     F1 average over the classes that occur in the slice.
     """
-    codes = Decision(spec).codes(probabilities)
+    codes = (decision or Decision(spec)).codes(probabilities)
     right = correct(codes, labels)
     bounded = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
     with warnings.catch_warnings():

@@ -1,7 +1,6 @@
 """A trained network as files: SavedModel, LiteRT, the further forms asked for; whether they agree; and the reference
 distribution."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,14 +41,14 @@ class Exported:
 
 
 def export(
-    spec: StreamSpec, network: Network, columns: Columns, out: Path, thresholds: Sequence[float] | None = None
+    spec: StreamSpec, network: Network, columns: Columns, out: Path, decision: Decision | None = None
 ) -> Exported:
     """Write `saved_model.pb`, `variables/`, `model.tflite` and the further forms into `out`, compared on real rows.
 
     Parameters
     ----------
     columns : the window's rows, newest last; at least one.
-    thresholds : those that the version answers by (see `Decision`), so that a changed answer is one in service.
+    decision : how the version answers; what counts as a changed answer depends on it.
 
     Notes
     -----
@@ -70,10 +69,10 @@ def export(
     saved_model.save(spec, network, out)
     full = TensorFlowScorer(out)
     exports = {"tensorflow": Export(file=FILES["tensorflow"], bytes=saved_model.bytes_of(out))}
-    exports["litert"] = _litert(spec, network, columns, out, full, thresholds)
+    exports["litert"] = _litert(spec, network, columns, out, full, decision)
     for name in further:
         if name in ("litert-float16", "litert-int8", "onnx"):
-            exports[name] = _further(spec, network, columns, out, full, thresholds, name)
+            exports[name] = _further(spec, network, columns, out, full, decision, name)
     parity = exports["litert"].parity
     if wanted.serve == "tensorflow":
         return Exported("tensorflow", parity, "", exports)
@@ -88,7 +87,13 @@ def export(
     return Exported("tensorflow", parity, reason, exports)
 
 
-def reference(spec: StreamSpec, window: Columns, held_out: NDArray[np.float32], evaluation: Evaluation) -> Reference:
+def reference(
+    spec: StreamSpec,
+    window: Columns,
+    held_out: NDArray[np.float32],
+    evaluation: Evaluation,
+    decision: Decision | None = None,
+) -> Reference:
     """What the monitor compares the stream with.
 
     Parameters
@@ -97,7 +102,7 @@ def reference(spec: StreamSpec, window: Columns, held_out: NDArray[np.float32], 
     held_out : probabilities float32 [n, K] of the evaluated candidate on the held-out rows, and `evaluation` of them:
         answers on rows a model was trained on are surer than any it will give.
     """
-    decision = Decision(spec)
+    decision = decision or Decision(spec)
     codes = decision.codes(held_out)
     _, confidence = decision.answers(held_out)
     empty = Reference(rows=0, features=(), prediction_counts=(), confidence_counts=(), error_rate=0.0, held_out_rows=0)
@@ -122,7 +127,7 @@ def _litert(
     columns: Columns,
     out: Path,
     full: Scorer,
-    thresholds: Sequence[float] | None,
+    decision: Decision | None,
 ) -> Export:
     file = out / FILES["litert"]
     try:
@@ -130,7 +135,7 @@ def _litert(
     except Exception as error:  # the converter raises whatever its passes do
         return Export(file=file.name, bytes=0, refused=f"does not convert to LiteRT: {_first_line(error)}")
     file.write_bytes(converted)
-    parity = compare(spec, LiteRTScorer(converted, network.preprocessing.look_ups), full, columns, thresholds)
+    parity = compare(spec, LiteRTScorer(converted, network.preprocessing.look_ups), full, columns, decision)
     refused = None
     if parity.decisions_changed or not parity.largest_difference <= LARGEST_DIFFERENCE:
         refused = (
@@ -146,7 +151,7 @@ def _further(
     columns: Columns,
     out: Path,
     full: Scorer,
-    thresholds: Sequence[float] | None,
+    decision: Decision | None,
     name: Runtime,
 ) -> Export:
     file = FILES[name]
@@ -165,7 +170,7 @@ def _further(
         raise
     except Exception as error:  # the converters and runtimes raise whatever their passes do
         return Export(file=file, bytes=0, refused=f"does not convert: {_first_line(error)}")
-    parity = difference(spec, found, expected, thresholds)
+    parity = difference(spec, found, expected, decision)
     share, allowed = parity.decisions_changed / parity.rows, spec.training.export.maximum_changed
     refused = None
     if not np.isfinite(found).all():

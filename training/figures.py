@@ -107,16 +107,6 @@ def areas(scores: NDArray[np.float32], truth: NDArray[np.bool_], weights: Floats
     return (roc, precision) if both else (np.full_like(roc, np.nan), np.full_like(precision, np.nan))
 
 
-def expected_calibration_error(probabilities: NDArray[np.float32], labels: Codes) -> float:
-    """Expected calibration error of the most probable class (Guo et al. 2017, section 3), of multilabel by class."""
-    weights = np.ones((1, len(labels)))
-    if labels.ndim == 2:
-        truth = _one_hot(labels, probabilities.shape[1])
-        return float(np.mean([_calibration(probabilities[:, k], truth[:, k], weights) for k in range(truth.shape[1])]))
-    right: NDArray[np.bool_] = np.equal(probabilities.argmax(axis=1), labels)
-    return float(_calibration(probabilities.max(axis=1), right, weights)[0])
-
-
 class _Counts:
     """Right and wrong answers of each class under each line of weights, float64 [b, K]."""
 

@@ -1,7 +1,7 @@
 """Training the network: seeded, repeatable, with early stopping on the newest of the rows it may see."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ from driftline.model.answers import Decision
 from driftline.model.columns import Columns
 from driftline.model.scorer import as_probabilities
 from driftline.spec.stream import StreamSpec
+from training.balance import balance
+from training.calibration import Calibration, calibrated, learn_calibration
 from training.data import Dataset
 from training.losses import class_weights, loss_of
 from training.network import Network, build
@@ -19,6 +21,7 @@ from training.optimizers import optimizer_of
 from training.preprocessing import learn
 from training.runtime import keras, tf
 from training.splits import split
+from training.thresholds import learn_thresholds
 
 # Share of the training rows, newest last, that early stopping watches. Half of it and forty rows decide when to stop;
 # twice as much and the network learns from rows that are too old.
@@ -45,11 +48,22 @@ class Fitted:
     ----------
     epochs : passes after which the weights stood as they are: the number for a refit on more rows.
     history : every epoch that was run.
+    calibration : inside `network`; None without one.
+    thresholds, cost : as `driftline.model.answers.Decision` takes them.
+    notes : what is worth saying in the verdict.
     """
 
     network: Network
     epochs: int
     history: tuple[Epoch, ...]
+    calibration: Calibration | None = None
+    thresholds: tuple[float, ...] | None = None
+    cost: tuple[tuple[float, ...], ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def decision(self, spec: StreamSpec) -> Decision:
+        """How these probabilities become answers."""
+        return Decision(spec, self.thresholds, self.cost)
 
     def score(self, columns: Columns) -> NDArray[np.float32]:
         """Probabilities float32 [n, K], as a `driftline.model.scorer.Scorer` gives them."""
@@ -59,13 +73,23 @@ class Fitted:
 
 
 def fit(spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: None) -> Fitted:
-    """Train on `dataset`, of which a share is kept back for early stopping; the best weights are restored."""
+    """Train on `dataset`, of which a share is kept back for early stopping; the best weights are restored.
+
+    Calibration and thresholds are learnt on the rows that were kept back.
+    """
+    older, newest = split(spec, dataset, VALIDATION, validation=True)
+    balanced, notes = balance(spec, older)
     if spec.training.loop == "fit":
         from training.keras_fit import loop
 
-        return loop.fit(spec, dataset, progress)
-    older, newest = split(spec, dataset, VALIDATION, validation=True)
-    trainer = _Trainer(spec, older)
+        fitted = loop.fit(spec, balanced, newest, progress)
+    else:
+        fitted = _compiled(spec, balanced, newest, progress)
+    return decided(spec, replace(fitted, notes=notes), newest)
+
+
+def _compiled(spec: StreamSpec, rows: Dataset, newest: Dataset, progress: Progress) -> Fitted:
+    trainer = _Trainer(spec, rows)
     watched = trainer.tensors(newest)
     best, best_loss, weights = 0, float("inf"), trainer.weights()
     measure = _measure(spec, trainer, newest)
@@ -95,18 +119,60 @@ def _measure(spec: StreamSpec, trainer: "_Trainer", rows: Dataset) -> Callable[[
     return short_of
 
 
-def refit(spec: StreamSpec, dataset: Dataset, epochs: int, progress: Progress = lambda epoch: None) -> Fitted:
-    """Train afresh on all of `dataset` for as many passes as were found to be best."""
+def refit(
+    spec: StreamSpec,
+    dataset: Dataset,
+    epochs: int,
+    progress: Progress = lambda epoch: None,
+    *,
+    learnt: Fitted | None = None,
+) -> Fitted:
+    """Train afresh on all of `dataset` for as many passes as were found to be best.
+
+    The calibration and the thresholds of `learnt` are kept: no row is left to learn others on.
+    """
+    balanced, _ = balance(spec, dataset)
     if spec.training.loop == "fit":
         from training.keras_fit import loop
 
-        return loop.refit(spec, dataset, epochs, progress)
-    trainer = _Trainer(spec, dataset)
+        fitted = loop.refit(spec, balanced, epochs, progress)
+        return fitted if learnt is None else kept(spec, fitted, learnt)
+    trainer = _Trainer(spec, balanced)
     history: list[Epoch] = []
     for number in range(1, epochs + 1):
         history.append(Epoch(number, epochs, trainer.epoch(), None))
         progress(history[-1])
-    return Fitted(trainer.network, epochs, tuple(history))
+    fitted = Fitted(trainer.network, epochs, tuple(history))
+    return fitted if learnt is None else kept(spec, fitted, learnt)
+
+
+def decided(spec: StreamSpec, fitted: Fitted, validation: Dataset) -> Fitted:
+    """Learn calibration, then thresholds of the calibrated probabilities, on the rows that early stopping watched."""
+    chosen = spec.training.decision
+    if chosen.calibration != "none":
+        inputs = {name: tf.constant(v) for name, v in fitted.network.preprocessing.encode(validation.columns).items()}
+        logits: NDArray[np.float32] = fitted.network.logits(inputs, training=False).numpy()
+        calibration = learn_calibration(spec, logits, validation.labels)
+        network = calibrated(spec, fitted.network, calibration)
+        fitted = replace(fitted, network=network, calibration=calibration)
+    if chosen.thresholds == "half":
+        return fitted
+    if spec.task == "multiclass":
+        return replace(fitted, cost=chosen.cost)
+    thresholds, notes = learn_thresholds(spec, fitted.score(validation.columns), validation.labels)
+    return replace(fitted, thresholds=thresholds, notes=(*fitted.notes, *notes))
+
+
+def kept(spec: StreamSpec, fitted: Fitted, learnt: Fitted) -> Fitted:
+    """`fitted` with the calibration and the thresholds that were learnt before."""
+    return replace(
+        fitted,
+        network=calibrated(spec, fitted.network, learnt.calibration),
+        calibration=learnt.calibration,
+        thresholds=learnt.thresholds,
+        cost=learnt.cost,
+        notes=learnt.notes,
+    )
 
 
 class _Trainer:

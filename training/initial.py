@@ -12,7 +12,7 @@ from driftline.records.loop import ModelEvent, ModelEventKind
 from driftline.registry.manifest import Evaluation, Manifest, Verdict
 from driftline.registry.registry import Registry
 from driftline.spec.stream import StreamSpec
-from training.archive import fits, load_version
+from training.archive import fits, load_decision, load_version
 from training.baselines import Baseline
 from training.data import Dataset, Dropped, from_frame
 from training.gate import Gate, judge
@@ -112,6 +112,7 @@ def train_rows(
     champion = registry.champion()
     comparable = champion is not None and fits(spec, registry, champion.version)
     scorer = load_version(registry, champion.version) if champion is not None and comparable else None
+    decision = load_decision(spec, registry, champion.version) if champion is not None and comparable else None
     origin = Origin(source=source, created_at=now_ms, replaces=champion.version if champion else None)
     with tempfile.TemporaryDirectory(prefix="driftline-train-") as folder:
         outcome = train(
@@ -120,6 +121,7 @@ def train_rows(
             origin,
             Path(folder) / "model",
             champion=scorer,
+            champion_decision=decision,
             progress=progress,
             gate=gate,
             baselines=baselines,

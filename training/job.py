@@ -22,7 +22,7 @@ from training.messages import JobRequest, JobResult, Message
 
 def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
     """Answer one request. Raises UsageError for data that cannot be trained on, RegistryError."""
-    from training.archive import fits, load_archived, load_version
+    from training.archive import fits, load_archived, load_decision, load_version
     from training.npz import load_dataset
     from training.recall import Recall
     from training.train import train
@@ -30,15 +30,16 @@ def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
     spec = request.spec
     registry = Registry(request.registry, spec.stream)
     version = request.champion_version
-    champion = None
+    champion, decision = None, None
     if version is not None and fits(spec, registry, version):
-        champion = load_version(registry, version)
+        champion, decision = load_version(registry, version), load_decision(spec, registry, version)
     outcome = train(
         spec,
         load_dataset(Path(request.data)),
         request.origin,
         Path(request.out),
         champion=champion,
+        champion_decision=decision,
         archived=load_archived(spec, registry, request.archived) if champion and spec.rollout.recall else (),
         progress=lambda stage, epoch: say({"stage": stage, **(epoch._asdict() if epoch else {})}),
     )

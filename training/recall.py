@@ -29,6 +29,8 @@ class Archived:
     scorer: Scorer
     accuracy: float
     """Of its candidate on the slice held out when it was made."""
+    decision: Decision | None = None
+    """By its own thresholds; None if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +51,30 @@ class Recall:
         )
 
 
-def best_archived(spec: StreamSpec, dataset: Dataset, champion: Scorer, archived: Sequence[Archived]) -> Recall | None:
+def best_archived(
+    spec: StreamSpec,
+    dataset: Dataset,
+    champion: Scorer,
+    archived: Sequence[Archived],
+    decision: Decision | None = None,
+) -> Recall | None:
     """The archived version that fits all rows of `dataset` best, if it is significantly better than the champion.
 
     The rows are new to every version, so all of them count. The p-value is multiplied by the number of versions
-    tried (Bonferroni): the best of twenty looks good by chance.
+    tried (Bonferroni): the best of twenty looks good by chance. Every version decides by its own thresholds;
+    `decision` is the champion's.
     """
-    decision = Decision(spec)
 
-    def answered(scorer: Scorer) -> tuple[Evaluation, NDArray[np.bool_]]:
+    def answered(scorer: Scorer, decision: Decision | None) -> tuple[Evaluation, NDArray[np.bool_]]:
         probabilities = scorer.score(dataset.columns)
-        return evaluate(spec, probabilities, dataset.labels), correct(decision.codes(probabilities), dataset.labels)
+        decision = decision or Decision(spec)
+        right = correct(decision.codes(probabilities), dataset.labels)
+        return evaluate(spec, probabilities, dataset.labels, decision), right
 
-    in_service, champion_right = answered(champion)
+    in_service, champion_right = answered(champion, decision)
     best: Recall | None = None
     for candidate in archived:
-        evaluation, right = answered(candidate.scorer)
+        evaluation, right = answered(candidate.scorer, candidate.decision)
         p_value = min(1.0, mcnemar(right, champion_right) * len(archived))
         fits = (
             evaluation.accuracy - in_service.accuracy > MINIMUM_GAIN

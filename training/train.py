@@ -55,6 +55,7 @@ def train(
     out: Path,
     *,
     champion: Scorer | None = None,
+    champion_decision: Decision | None = None,
     archived: Sequence[Archived] = (),
     progress: Progress = lambda stage, epoch: None,
     gate: Gate = judge,
@@ -65,7 +66,8 @@ def train(
 
     Parameters
     ----------
-    champion : the model in service, None if there is none.
+    champion : the model in service, None if there is none; `champion_decision` is how it decides, by its own
+        thresholds (None: it has none).
     archived : versions that may be recalled instead (`rollout.recall`).
     out : folder for the version's files; made if the candidate is promoted.
     baselines : what is trained beside the network, on the newest `baseline_rows` of the same rows, and reported.
@@ -77,7 +79,7 @@ def train(
     clock = _Stages(progress)
     if champion is not None and archived and spec.rollout.recall:
         with clock.stage("recall"):
-            recalled = best_archived(spec, dataset, champion, archived)
+            recalled = best_archived(spec, dataset, champion, archived, champion_decision)
         if recalled is not None:
             return recalled
     older, held_out = split(spec, dataset, spec.training.holdout)
@@ -88,12 +90,14 @@ def train(
         fitted = fit(spec, older, clock.epoch)
     with clock.stage("evaluate"):
         probabilities = fitted.score(held_out.columns)
-        candidate = evaluate_fully(spec, probabilities, held_out.labels)
+        ours, their_way = fitted.decision(spec), champion_decision or Decision(spec)
+        candidate = evaluate_fully(spec, probabilities, held_out.labels, decision=ours)
         in_service, p_value = None, None
         if champion is not None:
             theirs = champion.score(held_out.columns)
-            in_service = evaluate_fully(spec, theirs, held_out.labels)
-            right = [correct(Decision(spec).codes(p), held_out.labels) for p in (probabilities, theirs)]
+            in_service = evaluate_fully(spec, theirs, held_out.labels, decision=their_way)
+            both = ((ours, probabilities), (their_way, theirs))
+            right = [correct(decision.codes(p), held_out.labels) for decision, p in both]
             p_value = mcnemar(right[0], right[1])
         majority = majority_accuracy(held_out.labels)
         verdict = gate(spec.rollout, candidate, in_service, p_value, majority=majority)
@@ -102,15 +106,16 @@ def train(
         with clock.stage(f"baseline {name}"):
             answers = baseline(spec, name, older, held_out.columns, most_rows=baseline_rows)
             beside[name] = evaluate_fully(spec, answers, held_out.labels)
-    verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *notes, *not_beaten(candidate, beside))})
+    said = (*notes, *fitted.notes, *not_beaten(candidate, beside))
+    verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *said)})
     if not verdict.promoted:
         return Trained(verdict, None, clock.seconds, beside)
     if spec.training.refit:
         with clock.stage("refit"):
-            fitted = refit(spec, usable(spec, dataset)[0], fitted.epochs, clock.epoch)
+            fitted = refit(spec, usable(spec, dataset)[0], fitted.epochs, clock.epoch, learnt=fitted)
     with clock.stage("export"):
-        exported = export(spec, fitted.network, dataset.columns, out)
-        document = reference(spec, dataset.columns, probabilities, candidate).model_dump_json()
+        exported = export(spec, fitted.network, dataset.columns, out, ours)
+        document = reference(spec, dataset.columns, probabilities, candidate, ours).model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
     if exported.reason:
         by = "TensorFlow" if exported.runtime == "tensorflow" else "LiteRT"
@@ -122,6 +127,8 @@ def train(
         model_hash=spec.model_hash,
         task=spec.task,
         classes=spec.classes,
+        thresholds=fitted.thresholds,
+        cost=fitted.cost,
         runtime=exported.runtime,
         look_ups=fitted.network.preprocessing.look_ups,
         parity=exported.parity,

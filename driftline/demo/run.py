@@ -224,7 +224,7 @@ def _static_model(workspace: Workspace) -> dict[int, bool]:
     spec, registry = workspace.spec, workspace.registry
     frame = read_table(workspace.folder / DATA)
     manifest = registry.manifest(registry.versions()[0])
-    decision = Decision(spec, manifest.thresholds)
+    decision = Decision.of(spec, manifest)
     with registry.local_copy(manifest.version) as folder:
         codes = decision.codes(open_scorer(manifest, folder).score(columns_from_frame(spec, frame)))
     truth = decision.encode([label or "" for label in labels_from_frame(spec, frame)])

@@ -1,10 +1,12 @@
 """From probabilities to answers."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.registry.manifest import Manifest
 from driftline.spec.stream import StreamSpec
 
 Answer = str | list[str]
@@ -17,6 +19,9 @@ class Decision:
     ----------
     spec : the stream; its task and classes.
     thresholds : for multilabel, one a class (default 0.5 each); for binary, one for the positive class.
+    cost : for multiclass, K × K: what it costs to answer class j (column) where class i (line) is true. The answer is
+        then the one of least expected cost, not the most probable one (Elkan, "The foundations of cost-sensitive
+        learning", IJCAI 2001, §1).
 
     Notes
     -----
@@ -24,18 +29,32 @@ class Decision:
     widened to (1 - p, p), so that nothing after the model treats binary as a special case.
     """
 
-    def __init__(self, spec: StreamSpec, thresholds: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        spec: StreamSpec,
+        thresholds: Sequence[float] | None = None,
+        cost: Sequence[Sequence[float]] | None = None,
+    ) -> None:
         self._multilabel = spec.task == "multilabel"
         self._classes = spec.classes
         self._names = np.array(spec.classes, dtype=object)
         self._binary_threshold = float(thresholds[-1]) if thresholds and spec.task == "binary" else 0.5
         self._thresholds = np.array(thresholds or [0.5] * len(spec.classes), dtype=np.float32)
+        self._cost = np.array(cost, dtype=np.float32) if cost and spec.task == "multiclass" else None
+
+    @classmethod
+    def of(cls, spec: StreamSpec, manifest: Manifest) -> Self:
+        """How this version decides."""
+        return cls(spec, manifest.thresholds, manifest.cost)
 
     def codes(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64] | NDArray[np.bool_]:
         """Chosen class indices int64 [n]; for multilabel a mask bool [n, K]."""
         if self._multilabel:
             chosen: NDArray[np.bool_] = probabilities >= self._thresholds
             return chosen
+        if self._cost is not None:
+            cheapest: NDArray[np.int64] = (probabilities @ self._cost).argmin(axis=1)
+            return cheapest
         if len(self._classes) == 2:
             return (probabilities[:, 1] >= self._binary_threshold).astype(np.int64)
         best: NDArray[np.int64] = probabilities.argmax(axis=1)

@@ -135,6 +135,9 @@ class Manifest(Document):
     task: str
     classes: tuple[str, ...]
     thresholds: tuple[float, ...] | None = None
+    cost: tuple[tuple[float, ...], ...] | None = Field(
+        default=None, description="Multiclass: the answer is the one of least expected cost under this matrix."
+    )
     runtime: Runtime = Field(description="The form that the consumers run; files in `FILES`.")
     look_ups: LookUps = LookUps()
     parity: Parity | None = None

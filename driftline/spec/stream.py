@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, Strict, TextFeature
+from driftline.spec.rare import unfit
 from driftline.spec.sections import KafkaSpec, MonitoringSpec, ServingSpec
 from driftline.spec.training import RolloutSpec, TrainingSpec
 from driftline.topics import Topics
@@ -70,6 +71,8 @@ class StreamSpec(Strict):
         if loss not in allowed:
             raise ValueError(f"training.loss.name: read {loss}; allowed for a {self.task} task: {', '.join(allowed)}")
         self._group_is_a_category()
+        if wrong := unfit(self):
+            raise ValueError(wrong)
         return self
 
     def _group_is_a_category(self) -> None:

@@ -78,7 +78,8 @@ class ImbalanceSpec(Strict):
     method: Literal["none", "class-weights", "smote", "adasyn"] = Field(
         default="none",
         description="`class-weights` counts rare classes more in the loss; `smote` and `adasyn` make rows between "
-        "neighbours of a rare class (numeric features; not for multilabel).",
+        "neighbours of a rare class, until it has as many as the most frequent one (no text, not for multilabel; "
+        "`adasyn` numeric features only). Both need `pip install 'driftline[balance]'`.",
     )
     neighbours: int = Field(default=5, ge=1, le=100, description="Neighbours that a made row lies between.")
 
@@ -92,12 +93,14 @@ class DecisionSpec(Strict):
     thresholds: Literal["half", "f-beta", "cost", "recall"] = Field(
         default="half",
         description="Binary and multilabel: when a class holds. `f-beta` maximises F-beta, `cost` minimises "
-        "`cost`, `recall` maximises precision among thresholds that keep `minimum_recall`.",
+        "`cost`, `recall` maximises precision among thresholds that keep `minimum_recall`. Multiclass: `half` answers "
+        "the most probable class, `cost` the one of least expected cost.",
     )
     beta: float = Field(default=1.0, gt=0, le=10, description="Weight of recall over precision in F-beta.")
     cost: tuple[tuple[float, ...], ...] | None = Field(
         default=None,
-        description="Cost of answering class j (column) where class i (row) is true, in the order of `classes`.",
+        description="Cost of answering class j (column) where class i (row) is true, in the order of `classes`. "
+        "For multilabel, of answering no or yes (column) where no or yes (row) is true, for each class.",
     )
     minimum_recall: float = Field(default=0.8, gt=0, le=1, description="Recall that `recall` keeps.")
 

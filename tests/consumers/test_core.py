@@ -12,6 +12,7 @@ from driftline.kafka.interface import Batch, Outgoing
 from driftline.model.answers import Decision
 from driftline.model.columns import Columns
 from driftline.records import DeadLetter, Prediction, Reason
+from driftline.spec import parse_spec
 from tests.streams import NOW, batch, feature_record, numeric_stream
 
 SPEC = numeric_stream()
@@ -119,3 +120,32 @@ class TestFence:
         made = core(1)
         made.remarked([remark])
         assert made.open
+
+
+class TestASwapOfVersions:
+    def test_swaps_thresholds_too_between_two_batches(self) -> None:
+        spec = parse_spec(
+            {
+                "stream": "pumps",
+                "task": "binary",
+                "classes": ["ok", "broken"],
+                "features": [{"name": "x0", "type": "numeric"}],
+            }
+        )
+
+        class Unsure:
+            """Gives class broken a probability of 0.3, always."""
+
+            def score(self, columns: Columns) -> NDArray[np.float32]:
+                return np.tile(np.array([[0.7, 0.3]], np.float32), (len(columns), 1))
+
+        made = ConsumerCore(spec)
+        seen: list[tuple[object, float]] = []
+        for number, thresholds in ((1, None), (2, (0.25,)), (3, (0.35,))):
+            made.install(Version(number, number, Unsure(), Decision(spec, thresholds)))
+            outputs = made.process([batch([feature_record([1.0], f"r{number}")])], NOW).outputs
+            (value,) = [value for _, value in sent(outputs, "pumps.predictions")]
+            prediction = Prediction.from_json(value)
+            seen.append((prediction.prediction, round(prediction.confidence, 4)))
+        # The confidence is that of the class answered, even where it is the less probable one.
+        assert seen == [("ok", 0.7), ("broken", 0.3), ("ok", 0.7)]

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 
+from driftline.model.answers import Decision
 from driftline.records import Blame
 from driftline.spec import StreamSpec
 from driftline.wire.predictions import Predictions, decode_predictions
@@ -62,3 +65,36 @@ class TestAnswersAreWatched:
         decoded = decode_predictions(Broker(spec).predictions(range(rows), [["a", "b"]] * rows, 1, proba), 3)
         (blame,) = run(spec, decoded)
         assert "(classes)" in [b.feature for b in blame]
+
+
+class TestAVersionThatDecidesByAThreshold:
+    def test_is_compared_with_answers_by_that_threshold(self) -> None:
+        spec = make_spec(task="binary", classes=["a", "b"])
+        rng = np.random.default_rng(4)
+
+        def decided(n: int, threshold: float) -> tuple[list[str], np.ndarray, np.ndarray]:
+            b = rng.beta(2, 5, n).astype(np.float32)
+            p = np.stack([1 - b, b], axis=1)
+            answers, confidence = Decision(spec, [threshold]).answers(p)
+            return [str(a) for a in answers], confidence, p
+
+        held_out, sure, _ = decided(3_000, 0.25)
+        edges = make_reference(spec, numeric_columns(np.zeros((10, 4)))).confidence_edges
+        bins = np.searchsorted(np.asarray(edges, np.float32), sure, side="left")
+        reference = make_reference(
+            spec,
+            numeric_columns(np.zeros((10, 4))),
+            prediction_counts=(held_out.count("a"), held_out.count("b")),
+            confidence_counts=tuple(np.bincount(bins, minlength=len(edges) + 1).tolist()),
+        )
+
+        def drifted(threshold: float) -> bool:
+            answers, confidence, p = decided(3_000, threshold)
+            given = decode_predictions(Broker(spec).predictions(range(3_000), answers, 1, p), 2)
+            # The helper writes the greatest probability; a consumer writes that of the answer.
+            given = replace(given, confidences=np.stack([confidence[int(i[1:])] for i in given.record_ids]))
+            watch = PredictionMonitor(spec, reference)
+            return bool(watch.update(given, given.model_versions == 1, {}, {}))
+
+        assert not drifted(0.25)
+        assert drifted(0.5)

@@ -7,8 +7,9 @@ import pytest
 from sklearn import metrics
 
 from driftline.spec.stream import StreamSpec
+from training.calibration import expected_calibration_error
 from training.evaluate import evaluate, evaluate_fully
-from training.figures import areas, expected_calibration_error, figures
+from training.figures import areas, figures
 
 
 def spec_of(task: str, classes: int) -> StreamSpec:

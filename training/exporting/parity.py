@@ -1,7 +1,5 @@
 """Whether two forms of a network answer alike: compared on real rows, whole and with values knocked out."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,12 +13,10 @@ from driftline.spec.stream import StreamSpec
 PARITY_ROWS = 512
 
 
-def compare(
-    spec: StreamSpec, one: Scorer, other: Scorer, columns: Columns, thresholds: Sequence[float] | None = None
-) -> Parity:
+def compare(spec: StreamSpec, one: Scorer, other: Scorer, columns: Columns, decision: Decision | None = None) -> Parity:
     """Score the newest rows, and the same rows with every second value missing, by both."""
     rows = sample(columns)
-    return difference(spec, one.score(rows), other.score(rows), thresholds)
+    return difference(spec, one.score(rows), other.score(rows), decision)
 
 
 def sample(columns: Columns) -> Columns:
@@ -33,10 +29,10 @@ def difference(
     spec: StreamSpec,
     first: NDArray[np.float32],
     second: NDArray[np.float32],
-    thresholds: Sequence[float] | None = None,
+    decision: Decision | None = None,
 ) -> Parity:
     """How far two tables of probabilities float32 [n, K] lie apart, and how many answers differ."""
-    decision = Decision(spec, thresholds)
+    decision = decision or Decision(spec)
     changed = decision.codes(first) != decision.codes(second)
     return Parity(
         rows=len(first),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from driftline.spec.stream import StreamSpec
 from training.data import Dataset
-from training.fit import VALIDATION, Epoch, Fitted, Progress
+from training.fit import Epoch, Fitted, Progress
 from training.keras_fit.board import curves, new_run, write_embeddings
 from training.keras_fit.feed import Feed, in_memory
 from training.keras_fit.precision import half_precision, wanted
@@ -21,13 +21,11 @@ from training.losses import class_weights
 from training.network import Network, build
 from training.preprocessing import learn
 from training.runtime import keras
-from training.splits import split
 
 
-def fit(spec: StreamSpec, dataset: Dataset, progress: Progress) -> Fitted:
-    """Train on `dataset`, its newest rows kept back; the weights that were best by `training.monitor` are restored."""
-    older, newest = split(spec, dataset, VALIDATION, validation=True)
-    return _train(spec, older, newest, spec.training.epochs, progress, "fit")
+def fit(spec: StreamSpec, rows: Dataset, watched: Dataset, progress: Progress) -> Fitted:
+    """Train on `rows`; the weights that were best on the `watched` ones, by `training.monitor`, are restored."""
+    return _train(spec, rows, watched, spec.training.epochs, progress, "fit")
 
 
 def refit(spec: StreamSpec, dataset: Dataset, epochs: int, progress: Progress) -> Fitted:
