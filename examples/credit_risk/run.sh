@@ -1,0 +1,13 @@
+#!/bin/sh
+# Trains on the older rows, then streams the newer ones through the loop: broker, consumer, monitor and trainer.
+# Figures: build/train.json, build/loop.json.
+set -eu
+cd "$(dirname "$0")"
+driftline=${DRIFTLINE:-driftline}
+mkdir -p build
+
+$driftline train credit_default.csv.gz --stop-row 27000 --report build/train.json
+$driftline up --headless --seconds 75 --report build/loop.json &
+until $driftline status | grep -q "consumer-0 *ready"; do sleep 1; done
+$driftline produce replay credit_default.csv.gz --start-row 27000 --rate 300 --label-delay "100 records" --report build/replay.json
+wait
