@@ -99,9 +99,8 @@ def calibrated(spec: StreamSpec, network: Network, calibration: Calibration | No
     if calibration is None:
         return network
     ops = keras.ops
-    logits = network.logits.output * (1.0 / calibration.temperature)[None, :]
     # Keras lets the last layer compute in float16 on a GPU; probabilities are float32 everywhere.
-    logits = ops.cast(logits, "float32")
+    logits = ops.cast(network.logits.output, "float32") * (1.0 / calibration.temperature)[None, :]
     output: Any = ops.softmax(logits) if spec.task == "multiclass" else ops.sigmoid(logits)
     if calibration.starts is not None:
         assert calibration.widths is not None and calibration.rises is not None and calibration.base is not None

@@ -15,7 +15,7 @@ from driftline.spec.stream import StreamSpec
 from training.archive import fits, load_decision, load_start, load_version
 from training.baselines import Baseline
 from training.data import Dataset, Dropped, from_frame
-from training.gate import Gate, judge
+from training.gate import Gate
 from training.messages import metrics_of
 from training.origin import Origin
 from training.train import Progress, Trained, train
@@ -45,7 +45,7 @@ def train_initial(
     *,
     source: str = "data",
     progress: Progress = lambda stage, epoch: None,
-    gate: Gate = judge,
+    gate: Gate | None = None,
     now_ms: int | None = None,
     baselines: Sequence[Baseline] = ("logistic",),
 ) -> Initial:
@@ -101,7 +101,7 @@ def train_rows(
     *,
     source: str = "data",
     progress: Progress = lambda stage, epoch: None,
-    gate: Gate = judge,
+    gate: Gate | None = None,
     now_ms: int | None = None,
     baselines: Sequence[Baseline] = ("logistic",),
 ) -> Initial:

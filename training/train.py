@@ -19,7 +19,7 @@ from training.data import Dataset
 from training.evaluate import correct, evaluate_fully, majority_accuracy, mcnemar
 from training.export import export, reference
 from training.fit import Epoch, fit, refit
-from training.gate import Gate, judge
+from training.gate import Gate, gate_of
 from training.origin import Origin
 from training.recall import Archived, Recall, best_archived
 from training.runtime import keras, tf
@@ -59,7 +59,7 @@ def train(
     champion_decision: Decision | None = None,
     archived: Sequence[Archived] = (),
     progress: Progress = lambda stage, epoch: None,
-    gate: Gate = judge,
+    gate: Gate | None = None,
     baselines: Sequence[Baseline] = ("logistic",),
     baseline_rows: int | None = MOST_ROWS,
     start: Start | None = None,
@@ -72,6 +72,7 @@ def train(
         thresholds (None: it has none).
     archived : versions that may be recalled instead (`rollout.recall`).
     out : folder for the version's files; made if the candidate is promoted.
+    gate : instead of what `rollout` asks for.
     baselines : what is trained beside the network, on the newest `baseline_rows` of the same rows, and reported.
     start : weights to begin from (`training.warm_start`).
 
@@ -79,7 +80,7 @@ def train(
     ------
     UsageError : no training row, or none to hold out.
     """
-    clock = _Stages(progress)
+    clock, gate = _Stages(progress), gate or gate_of(spec.rollout)
     if champion is not None and archived and spec.rollout.recall:
         with clock.stage("recall"):
             recalled = best_archived(spec, dataset, champion, archived, champion_decision)

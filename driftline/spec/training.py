@@ -199,9 +199,6 @@ class TrainingSpec(Strict):
         description="After the verdict, train once more on the whole window with the same settings, so that "
         "the newest rows are not wasted; the manifest says which rows the metrics were measured on.",
     )
-    warm_start: bool = Field(
-        default=False, description="Begin from the weights of the model in service, where the network is the same."
-    )
     loop: Literal["compiled", "fit"] = Field(
         default="compiled",
         description="`compiled` runs an epoch as one graph over rows in memory; `fit` is Keras' own, fed by tf.data.",
@@ -241,22 +238,18 @@ class RolloutSpec(Strict):
     minimum_gain: float = Field(
         default=0.0, ge=-1, le=1, description="Gain on the held-out rows over the model in service."
     )
-    test: Literal["mcnemar", "bootstrap"] = Field(
-        default="mcnemar",
-        description="The paired test: exact McNemar on right answers, or a bootstrap of the gain in `metric`.",
+    significance: float = Field(
+        default=0.1, gt=0, le=1, description="Largest p-value of the paired (exact McNemar) test."
     )
-    significance: float = Field(default=0.1, gt=0, le=1, description="Largest p-value of the paired test.")
     maximum_class_loss: float | None = Field(
         default=None, ge=0, le=1, description="Recall that no class of 20 rows or more may lose."
     )
     maximum_calibration_error: float | None = Field(
         default=None, gt=0, le=1, description="Largest expected calibration error on the held-out rows."
     )
-    maximum_latency_us: float | None = Field(
-        default=None, gt=0, description="Longest time a record may take in a full batch, µs."
-    )
     gate: str | None = Field(
-        default=None, description="Your own gate, MODULE:FUNCTION, on the trainer's Python path; see docs/training.md."
+        default=None,
+        description="Your own gate instead, MODULE:FUNCTION, on the trainer's Python path; see docs/evaluation.md.",
     )
     recall: bool = Field(
         default=True, description="Before training, promote an archived version that fits the window better."

@@ -1,6 +1,9 @@
-from driftline.registry.manifest import Evaluation
+import pytest
+
+from driftline.errors import UsageError
+from driftline.registry.manifest import Evaluation, Verdict
 from driftline.spec.training import RolloutSpec
-from training.gate import judge
+from training.gate import gate_of, judge
 
 ROLLOUT = RolloutSpec()
 
@@ -47,3 +50,66 @@ class TestTheFirstModel:
         verdict = judge(ROLLOUT, scored(0.4), None, None, majority=0.4)
         assert verdict.promoted
         assert any("warning" in reason and "0.400" in reason for reason in verdict.reasons)
+
+
+class TestFurtherConditions:
+    def evaluation(self, accuracy: float, **more: object) -> Evaluation:
+        return Evaluation.model_validate({"rows": 100, "accuracy": accuracy, **more})
+
+    def test_the_gain_may_be_asked_of_another_metric(self) -> None:
+        rollout = RolloutSpec(metric="macro_f1", minimum_gain=0.05)
+        better = judge(rollout, self.evaluation(0.8, macro_f1=0.7), self.evaluation(0.8, macro_f1=0.6), 0.01)
+        assert better.promoted
+        not_there = judge(rollout, self.evaluation(0.9), self.evaluation(0.8, macro_f1=0.6), 0.01)
+        assert not not_there.promoted and "no macro_f1" in " ".join(not_there.reasons)
+        small = judge(rollout, self.evaluation(0.9, macro_f1=0.61), self.evaluation(0.8, macro_f1=0.6), 0.01)
+        assert not small.promoted and "gain +0.010 in macro_f1" in " ".join(small.reasons)
+
+    @pytest.mark.parametrize(("rows", "recall", "promoted"), [(20, 0.5, False), (19, 0.5, True), (20, 0.75, True)])
+    def test_no_class_may_lose_too_much(self, rows: int, recall: float, promoted: bool) -> None:
+        def classes(found: float) -> list[dict[str, object]]:
+            return [{"name": "worn", "rows": rows, "precision": 1.0, "recall": found, "f1": 0.5}]
+
+        rollout = RolloutSpec(maximum_class_loss=0.1)
+        before, after = self.evaluation(0.7, classes=classes(0.8)), self.evaluation(0.9, classes=classes(recall))
+        verdict = judge(rollout, after, before, 0.01)
+        assert verdict.promoted == promoted
+        assert promoted or "recall of class worn falls from 0.800 to 0.500" in " ".join(verdict.reasons)
+        assert judge(RolloutSpec(), after, before, 0.01).promoted
+
+    def test_a_boaster_is_refused(self) -> None:
+        rollout = RolloutSpec(maximum_calibration_error=0.1)
+        champion = self.evaluation(0.5)
+        assert judge(rollout, self.evaluation(0.9, calibration_error=0.1), champion, 0.01).promoted
+        refused = judge(rollout, self.evaluation(0.9, calibration_error=0.2), champion, 0.01)
+        assert not refused.promoted and "calibration error 0.200" in refused.reasons[-1]
+
+
+def never(*evidence: object, **more: object) -> Verdict:
+    return Verdict(promoted=False, reasons=("never on a Friday",), candidate=evidence[1])  # type: ignore[arg-type]
+
+
+def says_yes(*evidence: object, **more: object) -> bool:
+    return True
+
+
+class TestYourOwnGate:
+    def test_is_asked_instead(self) -> None:
+        gate = gate_of(RolloutSpec(gate=f"{__name__}:never"))
+        evaluation = Evaluation(rows=10, accuracy=1.0)
+        assert gate(RolloutSpec(), evaluation, None, None).reasons == ("never on a Friday",)
+
+    @pytest.mark.parametrize(
+        "name", ["nowhere.to.be.found:never", f"{__name__}:absent", f"{__name__}", f"{__name__}:__doc__"]
+    )
+    def test_that_is_none_is_named(self, name: str) -> None:
+        with pytest.raises(UsageError, match=r"rollout\.gate: read .*allowed: MODULE:FUNCTION"):
+            gate_of(RolloutSpec(gate=name))
+
+    def test_that_gives_no_verdict_is_named(self) -> None:
+        gate = gate_of(RolloutSpec(gate=f"{__name__}:says_yes"))
+        with pytest.raises(UsageError, match=r"returned bool; allowed: driftline\.registry\.manifest\.Verdict"):
+            gate(RolloutSpec(), Evaluation(rows=1, accuracy=1.0), None, None)
+
+    def test_none_is_the_one_of_the_house(self) -> None:
+        assert gate_of(RolloutSpec()) is judge

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.errors import UsageError
 from driftline.spec.stream import StreamSpec
 from training.data import Dataset
 from training.fit import Epoch, Fitted, Progress
@@ -45,6 +46,11 @@ def _train(
     start: Start | None,
 ) -> Fitted:
     shared = workers(spec.training.strategy)
+    if shared.several and spec.training.network.batch_normalization:
+        raise UsageError(
+            "training.network.batch_normalization: read true; with training.strategy multi-worker each worker would "
+            "keep averages of its own; allowed: false"
+        )
     keras.utils.set_random_seed(spec.training.seed)
     streamed = isinstance(rows, Streamed)
     preprocessing = learn_streamed(spec, rows) if isinstance(rows, Streamed) else learn(spec, rows.columns)

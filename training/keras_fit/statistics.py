@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from driftline.errors import UsageError
 from driftline.model.columns import Columns
 from driftline.model.lookups import Tokenizer
-from driftline.registry.manifest import LookUps, TextLookUp
+from driftline.registry.manifest import LookUps
 from driftline.spec.stream import StreamSpec
 from training.data import FEWEST_ROWS, Dataset, Dropped, from_frame
 from training.keras_fit.parquet import ParquetSource, Span
@@ -77,9 +77,6 @@ def open_streamed(spec: StreamSpec, url: str, start: int = 0, stop: int | None =
                 f"features.{feature.name}: transform and clip need all rows in memory; "
                 "leave them out, or train without --stream"
             )
-    for text in spec.text:
-        if text.ngrams != 1:
-            raise UsageError(f"features.{text.name}.ngrams: read {text.ngrams}; allowed with --stream: 1")
     training = spec.training
     for name, read, allowed in (
         ("training.split.method", training.split.method, ("time",)),
@@ -135,16 +132,16 @@ def learn_streamed(spec: StreamSpec, rows: Streamed) -> Preprocessing:
         moments.add(block.columns.numeric)
         for i, counter in enumerate(words):
             for text in block.columns.text[:, i]:
-                counter.update(set(Tokenizer.tokens(text)) if text else ())
+                counter.update(set(Tokenizer.tokens(text, spec.text[i].ngrams)) if text else ())
             _shorten(counter)
     variance = moments.variance
     constant = np.sqrt(variance) <= CONSTANT * np.abs(moments.mean)
-    texts = tuple(
-        TextLookUp(vocabulary=_ranked(counter, feature.max_tokens), sequence_length=feature.sequence_length)
-        for counter, feature in zip(words, spec.text, strict=True)
-    )
     # What is not learnt from rows is the same whatever rows there are.
     known = learn(spec, rows.columns.take(slice(0, 1)))
+    texts = tuple(
+        text.model_copy(update={"vocabulary": _ranked(counter, feature.max_tokens)})
+        for text, counter, feature in zip(known.look_ups.texts, words, spec.text, strict=True)
+    )
     return dataclasses.replace(
         known,
         mean=moments.mean.astype(np.float32),

@@ -48,6 +48,9 @@ class TestStatistics:
     ) -> None:
         from training.keras_fit import parquet
 
+        note = mixed_spec.text[0].model_copy(update={"ngrams": 2})
+        features = tuple(note if feature.name == note.name else feature for feature in mixed_spec.features)
+        mixed_spec = mixed_spec.model_copy(update={"features": features})
         monkeypatch.setattr(parquet, "BLOCK", 33)
         whole = from_frame(mixed_spec, pd.read_parquet(mixed_file))
         rows = open_streamed(mixed_spec, mixed_file)
@@ -79,6 +82,13 @@ class TestStatistics:
         clipped = spec.features[0].model_copy(update={"clip": 0.01})
         with pytest.raises(UsageError, match=r"features\.x0: transform and clip .* without --stream"):
             open_streamed(spec.model_copy(update={"features": (clipped, *spec.features[1:])}), str(tmp_path / "x"))
+
+    @pytest.mark.parametrize(
+        "given", [{"missing": "drop"}, {"split": {"method": "stratified"}}, {"imbalance": {"method": "smote"}}]
+    )
+    def test_what_needs_all_rows_is_refused(self, given: dict[str, object]) -> None:
+        with pytest.raises(UsageError, match=rf"training\.{next(iter(given))}.*allowed for rows that stay in a file"):
+            open_streamed(numeric_spec(**given), "memory://not-opened.parquet")
 
 
 class TestSplit:

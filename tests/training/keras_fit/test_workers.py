@@ -28,8 +28,8 @@ import numpy as np
 from driftline.cli.app import app
 from training import train
 fit = train.refit
-def refit(*given):
-    fitted = fit(*given)
+def refit(*given, **more):
+    fitted = fit(*given, **more)
     np.savez(sys.argv[1], *fitted.network.logits.get_weights())
     return fitted
 train.refit = refit
@@ -94,7 +94,7 @@ class TestTwoWorkers:
         for one, other in zip(first, second, strict=True):
             np.testing.assert_array_equal(one, other)
 
-    def test_take_the_steps_that_one_would(self, folder: Path) -> None:
+    def test_what_they_learnt_tells_the_classes_apart(self, folder: Path) -> None:
         """192 of the 203 rows are six full batches; the rest wait for another pass. Here: the sums of two halves."""
         data = from_frame(numeric_spec(), numeric_frame(203))
         passes = json.loads((folder / "w0.json").read_text())
