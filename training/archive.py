@@ -7,6 +7,7 @@ from driftline.model.scorer import Scorer, open_scorer
 from driftline.registry.registry import Registry, RegistryError
 from driftline.spec.stream import StreamSpec
 from training.recall import Archived
+from training.warm import WEIGHTS, Start, load_weights
 
 
 def load_version(registry: Registry, version: int) -> Scorer:
@@ -19,6 +20,14 @@ def load_version(registry: Registry, version: int) -> Scorer:
 def load_decision(spec: StreamSpec, registry: Registry, version: int) -> Decision:
     """How the version decides, by its own thresholds. Raises RegistryError."""
     return Decision.of(spec, registry.manifest(version))
+
+
+def load_start(spec: StreamSpec, registry: Registry, version: int | None) -> Start | None:
+    """The version's weights to begin from; None unless `training.warm_start`. Raises RegistryError."""
+    if version is None or not spec.training.warm_start:
+        return None
+    with registry.local_copy(version) as folder:
+        return load_weights(folder / WEIGHTS, version)
 
 
 def fits(spec: StreamSpec, registry: Registry, version: int) -> bool:

@@ -22,6 +22,7 @@ from training.preprocessing import learn
 from training.runtime import keras, tf
 from training.splits import split
 from training.thresholds import learn_thresholds
+from training.warm import Start, begin, note
 
 # Share of the training rows, newest last, that early stopping watches. Half of it and forty rows decide when to stop;
 # twice as much and the network learns from rows that are too old.
@@ -51,6 +52,7 @@ class Fitted:
     calibration : inside `network`; None without one.
     thresholds, cost : as `driftline.model.answers.Decision` takes them.
     notes : what is worth saying in the verdict.
+    warm : whether it began from another version's weights.
     """
 
     network: Network
@@ -60,6 +62,7 @@ class Fitted:
     thresholds: tuple[float, ...] | None = None
     cost: tuple[tuple[float, ...], ...] | None = None
     notes: tuple[str, ...] = ()
+    warm: bool = False
 
     def decision(self, spec: StreamSpec) -> Decision:
         """How these probabilities become answers."""
@@ -72,24 +75,27 @@ class Fitted:
         return as_probabilities(output)
 
 
-def fit(spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: None) -> Fitted:
+def fit(
+    spec: StreamSpec, dataset: Dataset, progress: Progress = lambda epoch: None, *, start: Start | None = None
+) -> Fitted:
     """Train on `dataset`, of which a share is kept back for early stopping; the best weights are restored.
 
-    Calibration and thresholds are learnt on the rows that were kept back.
+    Calibration and thresholds are learnt on the rows that were kept back. It begins from the weights of `start` where
+    the network is the same.
     """
     older, newest = split(spec, dataset, VALIDATION, validation=True)
     balanced, notes = balance(spec, older)
     if spec.training.loop == "fit":
         from training.keras_fit import loop
 
-        fitted = loop.fit(spec, balanced, newest, progress)
+        fitted = loop.fit(spec, balanced, newest, progress, start)
     else:
-        fitted = _compiled(spec, balanced, newest, progress)
-    return decided(spec, replace(fitted, notes=notes), newest)
+        fitted = _compiled(spec, balanced, newest, progress, start)
+    return decided(spec, replace(fitted, notes=(*notes, *fitted.notes)), newest)
 
 
-def _compiled(spec: StreamSpec, rows: Dataset, newest: Dataset, progress: Progress) -> Fitted:
-    trainer = _Trainer(spec, rows)
+def _compiled(spec: StreamSpec, rows: Dataset, newest: Dataset, progress: Progress, start: Start | None) -> Fitted:
+    trainer = _Trainer(spec, rows, start)
     watched = trainer.tensors(newest)
     best, best_loss, weights = 0, float("inf"), trainer.weights()
     measure = _measure(spec, trainer, newest)
@@ -103,7 +109,7 @@ def _compiled(spec: StreamSpec, rows: Dataset, newest: Dataset, progress: Progre
         elif number - best >= spec.training.patience:
             break
     trainer.restore(weights)
-    return Fitted(trainer.network, max(best, 1), tuple(history))
+    return Fitted(trainer.network, max(best, 1), tuple(history), notes=trainer.notes, warm=trainer.warm)
 
 
 def _measure(spec: StreamSpec, trainer: "_Trainer", rows: Dataset) -> Callable[[float], float]:
@@ -126,18 +132,26 @@ def refit(
     progress: Progress = lambda epoch: None,
     *,
     learnt: Fitted | None = None,
+    start: Start | None = None,
 ) -> Fitted:
     """Train afresh on all of `dataset` for as many passes as were found to be best.
 
-    The calibration and the thresholds of `learnt` are kept: no row is left to learn others on.
+    The calibration and the thresholds of `learnt` are kept: no row is left to learn others on. If `learnt` began from
+    the weights of `start`, so does this; where the network on all rows is another one, `learnt` itself is returned,
+    since its number of passes is too small for fresh weights.
     """
     balanced, _ = balance(spec, dataset)
+    start = start if learnt is not None and learnt.warm else None
     if spec.training.loop == "fit":
         from training.keras_fit import loop
 
-        fitted = loop.refit(spec, balanced, epochs, progress)
+        fitted = loop.refit(spec, balanced, epochs, progress, start)
+        if start is not None and not fitted.warm and learnt is not None:
+            return learnt
         return fitted if learnt is None else kept(spec, fitted, learnt)
-    trainer = _Trainer(spec, balanced)
+    trainer = _Trainer(spec, balanced, start)
+    if start is not None and not trainer.warm and learnt is not None:
+        return learnt
     history: list[Epoch] = []
     for number in range(1, epochs + 1):
         history.append(Epoch(number, epochs, trainer.epoch(), None))
@@ -183,11 +197,13 @@ class _Trainer:
     does not depend on how often TensorFlow's generators were asked before.
     """
 
-    def __init__(self, spec: StreamSpec, dataset: Dataset) -> None:
+    def __init__(self, spec: StreamSpec, dataset: Dataset, start: Start | None = None) -> None:
         settings = spec.training
         keras.utils.set_random_seed(settings.seed)
         self._order = np.random.default_rng(settings.seed)
         self.network = build(spec, learn(spec, dataset.columns))
+        reason = begin(spec, self.network, start) if start is not None else ""
+        self.notes, self.warm = note(start, reason), start is not None and not reason
         self._batch = settings.batch_size
         self._loss = loss_of(spec)
         self._learning = loss_of(spec, class_weights(spec, dataset.labels))

@@ -12,7 +12,7 @@ from driftline.records.loop import ModelEvent, ModelEventKind
 from driftline.registry.manifest import Evaluation, Manifest, Verdict
 from driftline.registry.registry import Registry
 from driftline.spec.stream import StreamSpec
-from training.archive import fits, load_decision, load_version
+from training.archive import fits, load_decision, load_start, load_version
 from training.baselines import Baseline
 from training.data import Dataset, Dropped, from_frame
 from training.gate import Gate
@@ -122,6 +122,7 @@ def train_rows(
             Path(folder) / "model",
             champion=scorer,
             champion_decision=decision,
+            start=load_start(spec, registry, champion.version if champion else None),
             progress=progress,
             gate=gate,
             baselines=baselines,

@@ -22,7 +22,7 @@ from training.messages import JobRequest, JobResult, Message
 
 def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
     """Answer one request. Raises UsageError for data that cannot be trained on, RegistryError."""
-    from training.archive import fits, load_archived, load_decision, load_version
+    from training.archive import fits, load_archived, load_decision, load_start, load_version
     from training.npz import load_dataset
     from training.recall import Recall
     from training.train import train
@@ -40,6 +40,7 @@ def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
         Path(request.out),
         champion=champion,
         champion_decision=decision,
+        start=load_start(spec, registry, version),
         archived=load_archived(spec, registry, request.archived) if champion and spec.rollout.recall else (),
         progress=lambda stage, epoch: say({"stage": stage, **(epoch._asdict() if epoch else {})}),
     )

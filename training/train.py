@@ -25,6 +25,7 @@ from training.recall import Archived, Recall, best_archived
 from training.runtime import keras, tf
 from training.splits import how, split
 from training.usable import usable
+from training.warm import WEIGHTS, Start, save_weights
 
 Progress = Callable[[str, Epoch | None], None]
 """Told of each stage as it begins (recall, fit, evaluate, refit, export) and of each epoch in it."""
@@ -61,6 +62,7 @@ def train(
     gate: Gate | None = None,
     baselines: Sequence[Baseline] = ("logistic",),
     baseline_rows: int | None = MOST_ROWS,
+    start: Start | None = None,
 ) -> Trained | Recall:
     """Answer a job: recall an archived version, or train a candidate, prove it, and write it into `out`.
 
@@ -72,6 +74,7 @@ def train(
     out : folder for the version's files; made if the candidate is promoted.
     gate : instead of what `rollout` asks for.
     baselines : what is trained beside the network, on the newest `baseline_rows` of the same rows, and reported.
+    start : weights to begin from (`training.warm_start`).
 
     Raises
     ------
@@ -88,7 +91,7 @@ def train(
     notes = (*how(spec), *incomplete)
     _require_two_answers(spec, older)
     with clock.stage("fit"):
-        fitted = fit(spec, older, clock.epoch)
+        fitted = fit(spec, older, clock.epoch, start=start)
     with clock.stage("evaluate"):
         probabilities = fitted.score(held_out.columns)
         ours, their_way = fitted.decision(spec), champion_decision or Decision(spec)
@@ -111,11 +114,14 @@ def train(
     verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *said)})
     if not verdict.promoted:
         return Trained(verdict, None, clock.seconds, beside)
-    if spec.training.refit:
+    refitted, judged = spec.training.refit, fitted
+    if refitted:
         with clock.stage("refit"):
-            fitted = refit(spec, usable(spec, dataset)[0], fitted.epochs, clock.epoch, learnt=fitted)
+            fitted = refit(spec, usable(spec, dataset)[0], fitted.epochs, clock.epoch, learnt=fitted, start=start)
+        refitted = fitted is not judged
     with clock.stage("export"):
         exported = export(spec, fitted.network, dataset.columns, out, ours)
+        save_weights(spec, fitted.network, out / WEIGHTS)
         document = reference(spec, dataset.columns, probabilities, candidate, ours).model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
     if exported.reason:
@@ -140,7 +146,7 @@ def train(
             first_record_id=dataset.record_ids[0],
             last_record_id=dataset.record_ids[-1],
             window=origin.window,
-            refitted=spec.training.refit,
+            refitted=refitted,
         ),
         verdict=verdict,
         baselines=beside,

@@ -1,6 +1,7 @@
 """`fit` and `refit` by Keras' loop: the same promises as `training.fit` makes with its own."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,27 @@ from training.losses import class_weights
 from training.network import Network, build
 from training.preprocessing import learn
 from training.runtime import keras
+from training.warm import Start, begin, note
 
 
-def fit(spec: StreamSpec, rows: Dataset, watched: Dataset, progress: Progress) -> Fitted:
+def fit(spec: StreamSpec, rows: Dataset, watched: Dataset, progress: Progress, start: Start | None = None) -> Fitted:
     """Train on `rows`; the weights that were best on the `watched` ones, by `training.monitor`, are restored."""
-    return _train(spec, rows, watched, spec.training.epochs, progress, "fit")
+    return _train(spec, rows, watched, spec.training.epochs, progress, "fit", start)
 
 
-def refit(spec: StreamSpec, dataset: Dataset, epochs: int, progress: Progress) -> Fitted:
+def refit(spec: StreamSpec, dataset: Dataset, epochs: int, progress: Progress, start: Start | None = None) -> Fitted:
     """Train afresh on all of `dataset` for as many passes as were found to be best."""
-    return _train(spec, dataset, None, epochs, progress, "refit")
+    return _train(spec, dataset, None, epochs, progress, "refit", start)
 
 
 def _train(
-    spec: StreamSpec, rows: Dataset, watched: Dataset | None, epochs: int, progress: Progress, stage: str
+    spec: StreamSpec,
+    rows: Dataset,
+    watched: Dataset | None,
+    epochs: int,
+    progress: Progress,
+    stage: str,
+    start: Start | None,
 ) -> Fitted:
     shared = workers(spec.training.strategy)
     if shared.several and spec.training.network.batch_normalization:
@@ -48,9 +56,11 @@ def _train(
     preprocessing = learn_streamed(spec, rows) if isinstance(rows, Streamed) else learn(spec, rows.columns)
     with shared.scope():
         network = build(spec, preprocessing)
+        reason = begin(spec, network, start) if start is not None else ""
     make: Any = streaming if streamed else in_memory
     feed = make(spec, preprocessing, rows, watched, shared)
-    return run(spec, network, feed, shared, epochs, progress, stage, class_weights(spec, rows.labels))
+    fitted = run(spec, network, feed, shared, epochs, progress, stage, class_weights(spec, rows.labels))
+    return replace(fitted, notes=note(start, reason), warm=start is not None and not reason)
 
 
 def run(
