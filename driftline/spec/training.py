@@ -199,6 +199,9 @@ class TrainingSpec(Strict):
         description="After the verdict, train once more on the whole window with the same settings, so that "
         "the newest rows are not wasted; the manifest says which rows the metrics were measured on.",
     )
+    warm_start: bool = Field(
+        default=False, description="Begin from the weights of the model in service, where the network is the same."
+    )
     loop: Literal["compiled", "fit"] = Field(
         default="compiled",
         description="`compiled` runs an epoch as one graph over rows in memory; `fit` is Keras' own, fed by tf.data.",
