@@ -126,7 +126,7 @@ class TestOnlyOfTrainingRows:
         trained: list[Dataset] = []
         real, trainer = training.fit.balance, training.fit._Trainer
         monkeypatch.setattr(training.fit, "balance", lambda s, d: given.append(d) or real(s, d))
-        monkeypatch.setattr(training.fit, "_Trainer", lambda s, d: trained.append(d) or trainer(s, d))
+        monkeypatch.setattr(training.fit, "_Trainer", lambda s, d, *start: trained.append(d) or trainer(s, d))
         fitted = fit(spec, rows)
         assert given[0].record_ids == rows.record_ids[:edge]
         assert len(trained[0]) > edge
