@@ -48,29 +48,36 @@ def baseline(
     Everything is learnt from `older` alone. A class that it does not hold has probability 0.
     """
     rows = older if most_rows is None else older.rows(max(len(older) - most_rows, 0), len(older))
-    prepare = _linear(spec) if name == "logistic" else _trees(spec)
-    learnt = prepare.fit_transform(_frame(spec, rows.columns))
+    frame = _frame(spec, rows.columns)
+    few = _few(spec, frame) if name == "boosted" else []
+    prepare = _linear(spec) if name == "logistic" else _trees(spec, frame, few)
+    learnt = prepare.fit_transform(frame)
     there = prepare.transform(_frame(spec, asked))
     k = len(spec.classes)
     if spec.task == "multilabel":
-        columns = [_answers(spec, name, learnt, rows.labels[:, j].astype(np.int64), there, 2)[:, 1] for j in range(k)]
-        return np.stack(columns, axis=1)
-    return _answers(spec, name, learnt, rows.labels, there, k)
+        truths = [rows.labels[:, j].astype(np.int64) for j in range(k)]
+        return np.stack([_answers(spec, name, learnt, true, there, 2, len(few))[:, 1] for true in truths], axis=1)
+    return _answers(spec, name, learnt, rows.labels, there, k, len(few))
 
 
-def _answers(spec: StreamSpec, name: Baseline, x: Any, labels: Codes, asked: Any, classes: int) -> NDArray[np.float32]:
+def _answers(
+    spec: StreamSpec, name: Baseline, x: Any, labels: Codes, asked: Any, classes: int, codes: int
+) -> NDArray[np.float32]:
+    """`codes` first columns of `x` are categories."""
     out = np.zeros((asked.shape[0], classes), dtype=np.float32)
-    known = np.unique(labels)
-    if len(known) == 1:
-        out[:, int(known[0])] = 1.0
+    known, counts = np.unique(labels, return_counts=True)
+    if len(known) == 1 or not x.shape[1]:
+        out[:, known.astype(int)] = counts / counts.sum()
         return out
     model: Any
     if name == "logistic":
         model = LogisticRegression(max_iter=300)
     else:
-        codes = sum(len(f.categories) <= _MOST_CATEGORIES for f in spec.categorical)
+        # Above 10,000 rows it keeps back a share of each class to stop early on; of a single row there is none.
         model = HistGradientBoostingClassifier(
-            random_state=spec.training.seed, categorical_features=list(range(codes)) or None
+            random_state=spec.training.seed,
+            categorical_features=list(range(codes)) or None,
+            early_stopping="auto" if counts.min() > 1 else False,
         )
     model.fit(x, labels)
     out[:, model.classes_.astype(int)] = model.predict_proba(asked)
@@ -107,9 +114,15 @@ def _linear(spec: StreamSpec) -> ColumnTransformer:
     )
 
 
-def _trees(spec: StreamSpec) -> ColumnTransformer:
+def _few(spec: StreamSpec, frame: pd.DataFrame) -> list[str]:
+    """Categorical columns of few enough values, 'missing' and unlisted ones among them, to be taken as such."""
+    return [name for name in _names(spec)[1] if frame[name].nunique() <= _MOST_CATEGORIES]
+
+
+def _trees(spec: StreamSpec, frame: pd.DataFrame, few: list[str]) -> ColumnTransformer:
     numbers, categories, texts = _names(spec)
-    few = [n for n, f in zip(categories, spec.categorical, strict=True) if len(f.categories) <= _MOST_CATEGORIES]
+    # The trees refuse a column without any number.
+    numbers = [name for name in numbers if frame[name].notna().any()]
     many = [n for n in categories if n not in few]
 
     def codes() -> OrdinalEncoder:
@@ -129,12 +142,15 @@ def _words() -> TfidfVectorizer:
 
 
 class _Folded(TruncatedSVD):  # type: ignore[misc]
-    """Latent semantic analysis in no more dimensions than there are words."""
+    """Latent semantic analysis in no more dimensions than there are words; one word stays as it is."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(n_components=_FOLDED, random_state=seed)
         self.seed = seed
 
     def fit_transform(self, x: Any, y: Any = None) -> Any:
+        if x.shape[1] == 1:
+            self.components_ = np.ones((1, 1))
+            return x.toarray()
         self.n_components = max(min(_FOLDED, x.shape[1] - 1), 1)
         return super().fit_transform(x, y)

@@ -130,8 +130,8 @@ def gate_of(rollout: RolloutSpec) -> Gate:
     allowed = "allowed: MODULE:FUNCTION on the Python path"
     try:
         found = getattr(importlib.import_module(module), function or "?")
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"rollout.gate: read {rollout.gate!r}: {error}; {allowed}") from None
+    except Exception as error:  # a person's module raises whatever it does
+        raise UsageError(f"rollout.gate: read {rollout.gate!r}: {type(error).__name__}: {error}; {allowed}") from error
     if not callable(found):
         raise UsageError(f"rollout.gate: read {rollout.gate!r}, which is no function; {allowed}")
 

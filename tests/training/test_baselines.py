@@ -62,6 +62,34 @@ class TestBaselines:
         found = baseline(spec, name, dataset, asked.columns, most_rows=200)
         assert (found.argmax(axis=1) == asked.labels).mean() > 0.9
 
+    @pytest.mark.parametrize(
+        "odd", ["no number", "nothing at all", "one row of a class", "many categories", "no words"]
+    )
+    def test_odd_columns_do_not_end_a_training(self, name: Baseline, odd: str) -> None:
+        # Trees that stop early keep back a share of each class, above 10,000 rows.
+        rows = 10_100 if odd == "one row of a class" else 600
+        frame, further = numeric_frame(rows), list[dict[str, object]]()
+        if odd == "many categories":
+            cities = [f"k{i}" for i in range(255)]
+            further = [{"name": "k", "type": "categorical", "categories": cities}]
+            frame["k"] = [None if i % 3 == 0 else cities[i % 255] for i in range(rows)]
+            frame.loc[:254, "k"] = cities
+        elif odd == "no words":
+            further = [{"name": "t", "type": "text"}]
+            frame["t"] = None
+        elif odd == "one row of a class":
+            frame["label"] = frame.label.replace("c", "a")
+            frame.loc[0, "label"] = "c"
+        else:
+            frame[["x0"] if odd == "no number" else ["x0", "x1", "x2"]] = np.nan
+        plain = numeric_spec().model_dump(mode="json")
+        spec = StreamSpec.model_validate({**plain, "features": [*plain["features"], *further]})
+        dataset = from_frame(spec, frame)
+        found = baseline(spec, name, dataset, dataset.columns)
+        assert found.sum(axis=1) == pytest.approx(np.ones(rows), abs=1e-5)
+        shares = np.bincount(dataset.labels, minlength=3) / rows
+        assert found.mean(axis=0) == pytest.approx(shares, abs=0.05)
+
 
 def test_the_logistic_baseline_stands_in_every_manifest(mixed_model: Made) -> None:
     manifest = mixed_model.manifest

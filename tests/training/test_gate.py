@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from driftline.errors import UsageError
@@ -105,6 +107,12 @@ class TestYourOwnGate:
     def test_that_is_none_is_named(self, name: str) -> None:
         with pytest.raises(UsageError, match=r"rollout\.gate: read .*allowed: MODULE:FUNCTION"):
             gate_of(RolloutSpec(gate=name))
+
+    def test_a_module_that_does_not_even_load_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "half_a_gate.py").write_text("def judge(:\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(UsageError, match=r"rollout\.gate: read 'half_a_gate:judge': SyntaxError"):
+            gate_of(RolloutSpec(gate="half_a_gate:judge"))
 
     def test_that_gives_no_verdict_is_named(self) -> None:
         gate = gate_of(RolloutSpec(gate=f"{__name__}:says_yes"))

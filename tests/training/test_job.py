@@ -8,6 +8,7 @@ import pytest
 from driftline.records.loop import ModelEventKind
 from driftline.registry.manifest import Manifest
 from driftline.registry.registry import Registry
+from driftline.spec.stream import StreamSpec
 from tests.training.conftest import numeric_frame, numeric_spec
 from training.child import TrainingChild
 from training.data import from_frame
@@ -108,6 +109,18 @@ class TestARequest:
         assert b"far:9092" not in line
         assert line.count(b"\n") == 1
         assert JobRequest.model_validate_json(line).spec.model_hash == spec.model_hash
+
+
+class TestYourOwnGateThroughAJob:
+    def test_is_asked_by_the_process_that_trains(self, request_for: JobRequest) -> None:
+        from training.job import run
+
+        rollout = {"gate": "tests.training.test_gate:never"}
+        spec = StreamSpec.model_validate({**request_for.spec.model_dump(mode="json"), "rollout": rollout})
+        line = request_for.model_copy(update={"spec": spec}).to_line()
+        result = run(JobRequest.model_validate_json(line), lambda message: None)
+        assert (result.kind, result.reasons[0]) == ("refused", "never on a Friday")
+        assert not Path(request_for.out).exists()
 
 
 class TestRecallThroughAJob:

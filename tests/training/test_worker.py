@@ -1,5 +1,6 @@
 """What the trainer promises: one verdict a job, whatever happens on the way, and no change of champion behind it."""
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,16 @@ class TestOneVerdictAJob:
         with registry.local_copy(2) as folder:
             assert (folder / "model.tflite").exists()
         assert made.core.verdicts == {"promoted": 1}
+
+    def test_a_job_cannot_bring_a_gate(self, trainer: Make) -> None:
+        smuggled = {"gate": "os:abort", "minimum_gain": -1}
+        raw = {**json.loads(job().to_json()), **smuggled, "rollout": smuggled, "spec": {"rollout": smuggled}}
+        made = trainer(promotes)
+        (event,) = made.run(json.dumps(raw).encode())
+        assert event.kind == "promoted"
+        (request,) = made.stage.requests
+        assert request.spec == SPEC
+        assert b"os:abort" not in request.to_line()
 
     def test_refused(self, trainer: Make, registry: Registry) -> None:
         (event,) = trainer(refuses).run(job())
