@@ -35,8 +35,8 @@ def judge(
     Parameters
     ----------
     candidate, champion : both on the same rows; `champion` None if no model is in service.
-    p_value : of the paired test of the two (`training.evaluate.mcnemar`).
-    majority : accuracy of always giving the slice's most frequent answer.
+    p_value : of the paired test of the two (`training.gain.paired_test`).
+    majority : `rollout.metric` of always giving the slice's most frequent answer.
 
     Notes
     -----
@@ -48,11 +48,15 @@ def judge(
     """
     accuracy = f"accuracy {candidate.accuracy:.3f} on the newest {candidate.rows} rows"
     reasons: list[str] = []
+    reached = getattr(candidate, rollout.metric)
+    # Where these rows do not have the figure, the gain says so.
+    knows = majority is None or reached is None or reached > majority
+    of = "" if rollout.metric == "accuracy" else f" in {rollout.metric}"
     if champion is None:
         reasons.append(f"first model: {accuracy}")
-        if majority is not None and candidate.accuracy <= majority:
+        if not knows:
             reasons.append(
-                f"warning: always giving the most frequent answer would score {majority:.3f}; "
+                f"warning: always giving the most frequent answer would score {majority:.3f}{of}; "
                 "these features, or so few rows, do not tell the classes apart"
             )
         return Verdict(promoted=True, reasons=tuple(reasons), candidate=candidate)
@@ -63,15 +67,15 @@ def judge(
     if gain is None:
         reasons.append(f"these rows have no {rollout.metric}, which rollout.metric asks for")
     elif not enough:
-        of = "" if rollout.metric == "accuracy" else f" in {rollout.metric}"
         reasons.append(f"gain {gain:+.3f}{of}; rollout.minimum_gain asks for {rollout.minimum_gain:+.3f}")
     shown = "none" if p_value is None else f"{p_value:.2g}"
     reasons.append(
         f"paired test: p = {shown}, {'within' if sure else 'above'} rollout.significance {rollout.significance:g}"
     )
-    knows = majority is None or candidate.accuracy > majority
     if not knows:
-        reasons.append(f"always giving the most frequent answer would score {majority:.3f}: it has learnt nothing yet")
+        reasons.append(
+            f"always giving the most frequent answer would score {majority:.3f}{of}: it has learnt nothing yet"
+        )
     harm = [*lost_classes(rollout, candidate, champion), *dishonest(rollout, candidate)]
     reasons += harm
     return Verdict(

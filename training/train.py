@@ -16,9 +16,10 @@ from driftline.registry.manifest import Evaluation, Manifest, TrainingData, Verd
 from driftline.spec.stream import StreamSpec
 from training.baselines import MOST_ROWS, Baseline, baseline
 from training.data import Dataset
-from training.evaluate import correct, evaluate_fully, majority_accuracy, mcnemar
+from training.evaluate import evaluate_fully
 from training.export import export, reference
 from training.fit import Epoch, fit, refit
+from training.gain import majority, paired_test
 from training.gate import Gate, gate_of
 from training.origin import Origin
 from training.recall import Archived, Recall, best_archived
@@ -100,11 +101,9 @@ def train(
         if champion is not None:
             theirs = champion.score(held_out.columns)
             in_service = evaluate_fully(spec, theirs, held_out.labels, decision=their_way)
-            both = ((ours, probabilities), (their_way, theirs))
-            right = [correct(decision.codes(p), held_out.labels) for decision, p in both]
-            p_value = mcnemar(right[0], right[1])
-        majority = majority_accuracy(held_out.labels)
-        verdict = gate(spec.rollout, candidate, in_service, p_value, majority=majority)
+            p_value = paired_test(spec, held_out.labels, (ours, probabilities), (their_way, theirs))
+        frequent = majority(spec, held_out.labels)
+        verdict = gate(spec.rollout, candidate, in_service, p_value, majority=frequent)
     beside: dict[str, Evaluation] = {}
     for name in baselines:
         with clock.stage(f"baseline {name}"):

@@ -108,7 +108,7 @@ class Verdict(Document):
     reasons: tuple[str, ...]
     candidate: Evaluation
     champion: Evaluation | None = None
-    p_value: float | None = Field(default=None, description="Exact McNemar test, candidate against champion.")
+    p_value: float | None = Field(default=None, description="Of the paired test, candidate against champion.")
 
 
 class TrainingData(Document):

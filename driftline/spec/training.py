@@ -241,9 +241,11 @@ class RolloutSpec(Strict):
     minimum_gain: float = Field(
         default=0.0, ge=-1, le=1, description="Gain on the held-out rows over the model in service."
     )
-    significance: float = Field(
-        default=0.1, gt=0, le=1, description="Largest p-value of the paired (exact McNemar) test."
+    test: Literal["mcnemar", "bootstrap"] = Field(
+        default="mcnemar",
+        description="The paired test: exact McNemar on right answers, or a bootstrap of the gain in `metric`.",
     )
+    significance: float = Field(default=0.1, gt=0, le=1, description="Largest p-value of the paired test.")
     maximum_class_loss: float | None = Field(
         default=None, ge=0, le=1, description="Recall that no class of 20 rows or more may lose."
     )
