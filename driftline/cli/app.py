@@ -6,7 +6,23 @@ from typing import Annotated
 import typer
 
 from driftline import __version__
-from driftline.cli import acls, demo, doctor, explore, init, models, produce, run, spec, status, topics, train, tune, up
+from driftline.cli import (
+    acls,
+    card,
+    demo,
+    doctor,
+    explore,
+    init,
+    models,
+    produce,
+    run,
+    spec,
+    status,
+    topics,
+    train,
+    tune,
+    up,
+)
 from driftline.errors import DriftlineError
 
 # What an optional library comes with; a plain `pip install driftline` serves, and does not train.
@@ -33,6 +49,7 @@ for module in (demo, init, explore, train, tune, up, status, doctor, spec, topic
     module.register(app)
 app.add_typer(run.app, name="run")
 app.add_typer(produce.app, name="produce")
+card.register(models.app)
 app.add_typer(models.app, name="models")
 
 

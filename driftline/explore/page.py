@@ -19,8 +19,8 @@ def page_of(found: Exploration) -> Page:
         page.section(
             "Sampling",
             f"Correlations, and how well a column alone tells the label, are of {found.sample:,} rows drawn "
-            f"at random (seed 1) from {found.rows:,}. Types, missing values, outliers, classes, copies and drift are of "
-            "all rows.",
+            f"at random (seed 1) from {found.rows:,}. Types, missing values, outliers, classes, copies and drift are "
+            "of all rows.",
         )
     _suggestions(page, found)
     _label(page, found)

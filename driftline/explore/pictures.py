@@ -38,7 +38,7 @@ def correlation(found: Exploration) -> Picture | None:
     strength = np.nan_to_num(np.abs(pairs.matrix - np.eye(len(pairs.names)))).max(axis=1)
     chosen = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
     names = [pairs.names[i] for i in chosen]
-    says = f"Pearson's correlation of {len(names)} numeric features: red with one another, blue against, pale neither."
+    says = f"Pearson's correlation of {len(names)} numeric features: red rise together, blue move against each other."
 
     def draw(figure: Any, theme: Theme) -> None:
         matrix = pairs.matrix[np.ix_(chosen, chosen)]
@@ -80,7 +80,7 @@ def label_shares(found: Exploration) -> Picture | None:
     seen, truth = found.drift, found.truth
     if seen is None or truth is None or not len(seen.classes):
         return None
-    names, values = seen.classes[:MOST_CLASSES], seen.shares[:MOST_CLASSES]
+    names, values = seen.classes[:MOST_CLASSES], 100 * seen.shares[:MOST_CLASSES]
     says = "Share of rows that carry each class, in each part of the file."
 
     def draw(figure: Any, theme: Theme) -> None:
@@ -88,7 +88,8 @@ def label_shares(found: Exploration) -> Picture | None:
         top = float(np.nanmax(values, initial=0.0)) or 1.0
         heatmap(
             figure, theme, values, names, columns,
-            title="Classes over the file", unit="share of rows", high=top, x="part of the file, by its first row",
+            title="Classes over the file", unit="% of rows", high=top, form=".1f",
+            x="part of the file, by its first row",
         )  # fmt: skip
 
     return Picture("label-shares", says, draw, height=tall(len(names), 0.3))

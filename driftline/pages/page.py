@@ -52,7 +52,12 @@ class Page:
     def section(self, title: str, *paragraphs: str) -> None:
         """A heading, and what is to be known before the figures below it."""
         self._parts.append(f"<h2>{escape(title)}</h2>")
-        self._parts += [f"<p>{escape(text)}</p>" for text in paragraphs]
+        for text in paragraphs:
+            self.paragraph(text)
+
+    def paragraph(self, text: str) -> None:
+        """A paragraph."""
+        self._parts.append(f"<p>{escape(text)}</p>")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "", most: int = 100) -> None:
         """A table of at most `most` rows; how many were left out is said. A column of numbers is set flush right."""

@@ -1,5 +1,6 @@
 """A picture of a page: drawn by matplotlib without a screen, once in each theme."""
 
+import importlib.util
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ DARK = Theme(
     back="#14191f",
     series=("#56b4e9", "#ff9d5c", "#2fc79a", "#e5a0c8", "#f0e442", "#8cc8ff", "#9aa7b6", "#b48ade"),
     sequential="inferno",
-    diverging="RdBu_r",
+    diverging="berlin",
 )
 
 Draw = Callable[[Any, Theme], None]
@@ -76,12 +77,11 @@ class Picture:
         ------
         UsageError : matplotlib is not installed.
         """
-        try:
-            import matplotlib
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-        except ModuleNotFoundError:
-            raise UsageError("pictures need matplotlib; it comes with pip install 'driftline[plots]'") from None
+        require_matplotlib()
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
         theme = DARK if dark else LIGHT
         with matplotlib.rc_context(_settings(theme)):
             figure = Figure(figsize=(self.width, self.height), dpi=DPI, layout="constrained")
@@ -90,6 +90,12 @@ class Picture:
             out = io.BytesIO()
             figure.savefig(out, format="png", metadata={"Software": None})
         return out.getvalue()
+
+
+def require_matplotlib() -> None:
+    """Raise UsageError unless pictures can be drawn: before the work whose pictures they are to be."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("pictures need matplotlib; it comes with pip install 'driftline[plots]'")
 
 
 def plain(text: str, longest: int = 24) -> str:
