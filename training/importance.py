@@ -16,7 +16,7 @@ from training.runtime import tf
 
 MOST_FEATURES = 50
 # Rows times features times repeats that go through the network, and how many of them at once.
-WORK, AT_ONCE = 30_000, 10_000
+WORK, AT_ONCE = 60_000, 10_000
 REPEATS = 5
 SEED = 1
 

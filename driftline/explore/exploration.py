@@ -143,11 +143,13 @@ def _copies(frame: pd.DataFrame, features: list[Column], truth: Truth | None) ->
     """Repeated rows, and rows that contradict another; identifiers and times are not looked at."""
     if not features:
         return 0, 0
-    # As text: a cell of a Parquet file may be a list, which has no hash.
-    seen = frame[[column.name for column in features]].astype(str)
+    seen = frame[[column.name for column in features]]
+    try:
+        keys = pd.util.hash_pandas_object(seen, index=False)
+    except TypeError:  # a cell of a Parquet file may be a list, which has no hash
+        keys = pd.util.hash_pandas_object(seen.astype(str), index=False)
     if truth is None:
-        return int(seen.duplicated().sum()), 0
-    keys = pd.util.hash_pandas_object(seen, index=False)
+        return int(keys.duplicated().sum()), 0
     both = pd.DataFrame({"features": keys.to_numpy(), "label": truth.answers.codes.to_numpy()})
     labelled = both[truth.known]
     different = labelled.groupby("features")["label"].transform("nunique") > 1

@@ -15,12 +15,12 @@ MOST = 40
 
 def suggestions(found: Exploration) -> list[str]:
     """Lines of YAML with comments; a comment only where there is nothing to write."""
-    lines = list(_features(found))
-    if lines:
-        lines = ["features:", *lines]
-    training = list(_training(found))
-    if training:
-        lines += ["training:", *training]
+    lines: list[str] = []
+    for section, found_lines in (("features", list(_features(found))), ("training", list(_training(found)))):
+        # A section of comments alone would be an empty one.
+        if any(not line.lstrip().startswith("#") for line in found_lines):
+            lines.append(f"{section}:")
+        lines += found_lines
     return lines
 
 

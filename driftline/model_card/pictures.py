@@ -133,16 +133,17 @@ def importance(card: Card) -> Picture | None:
     found = card.permutation.features[:MOST_FEATURES]
     if not found:
         return None
+    repeats = card.permutation.repeats
+    over = f", mean and standard deviation over {repeats} shuffles" if repeats > 1 else ", once shuffled"
     says = (
-        f"What shuffling one feature among {card.permutation.rows:,} held-out rows costs in log loss, mean and "
-        f"standard deviation over {card.permutation.repeats} shuffles. Of features that say the same, neither may cost "
-        "much."
+        f"What shuffling one feature among {card.permutation.rows:,} held-out rows costs in log loss{over}. Of "
+        "features that say the same, neither may cost much."
     )
 
     def draw(figure: Any, theme: Theme) -> None:
         bars(
             figure, theme, [one.name for one in found], [one.log_loss for one in found],
-            errors=[one.log_loss_spread for one in found], form="+.3f",
+            errors=[one.log_loss_spread for one in found] if repeats > 1 else None, form="+.3f",
             title="Permutation importance", unit="rise of the log loss",
         )  # fmt: skip
 

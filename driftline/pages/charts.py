@@ -73,7 +73,7 @@ def bars(
         places, values, color=theme.series[0], height=0.72, xerr=errors, error_kw={"ecolor": theme.soft, "lw": 1.1}
     )
     axis.set_yticks(places, [plain(name, 30) for name in names])
-    axis.invert_yaxis()
+    axis.set_ylim(len(names) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     ends = [value + (errors[i] if errors is not None and value >= 0 else 0.0) for i, value in enumerate(values)]
     span = max([*ends, 0.0]) - min([*values, 0.0]) or 1.0
