@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from driftline.cells import split_classes
+from driftline.cells import require_columns, split_classes
+from driftline.errors import UsageError
 from driftline.label_column import Answers, several_labels, single_label
 from driftline.spec.stream import StreamSpec
 
@@ -45,6 +46,9 @@ def answers_of(
     ------
     UsageError : the column that was named cannot be a label, or none can.
     """
+    if label is not None and multilabel:
+        raise UsageError("label and multilabel were both given; a task has one or the other")
+    require_columns([*([label] if label else []), *multilabel], frame)
     if spec is not None and label is None and not multilabel:
         if spec.task != "multilabel":
             return single_label(frame, spec.label, (), notes)

@@ -102,7 +102,7 @@ def plain(text: str, longest: int = 24) -> str:
     """A name from a user's file as matplotlib may draw it: short, and no `$` that would begin a formula.
 
     >>> plain("cost in $ per day of the whole plant")
-    'cost in \\\\$ per day of the…'
+    'cost in \\\\$ per day of th…'
     """
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     text = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
