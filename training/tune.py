@@ -18,8 +18,10 @@ from training.data import Codes, Dataset
 from training.evaluate import correct, evaluate, mcnemar
 from training.fit import VALIDATION, Epoch, fit
 from training.runtime import keras
+from training.splits import split
 from training.tuning.space import Dimension, current_settings, read_space, with_settings
 from training.tuning.study import is_baseline, open_study, require, seed_next, study_name
+from training.usable import usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +92,17 @@ def tune(
 
     Parameters
     ----------
-    dataset : all rows; the newest `training.holdout` are held out of the search.
+    dataset : all rows; those that a training would hold out (`training.holdout`, `training.split`) are held out of the
+        search.
     file : the study's file; a search that it holds is gone on with.
     trials, seconds : instead of `training.tuning`'s; trials are counted with those of earlier runs, the first is
         the current settings and always runs to its end.
 
     Notes
     -----
-    Every trial is fitted on the older part of the training rows; its newest rows stop it, and give its value: their
-    mean log loss, whatever the loss it was fitted by, or 1 - macro F1 with `training.monitor: f1`. Pruning compares the
-    losses that the fit reports epoch by epoch, and is off where the space changes the loss itself.
+    Every trial is fitted on part of the training rows; the rows that `fit` keeps back stop it, and give its value:
+    their mean log loss, whatever the loss it was fitted by, or 1 - macro F1 with `training.monitor: f1`. Pruning
+    compares the losses that the fit reports epoch by epoch, and is off where the space changes the loss itself.
 
     Tree-structured Parzen estimator: Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011.
     Hyperband: Li et al., JMLR 18 (2018) 1-52. Median: Golovin et al., "Google Vizier", KDD 2017.
@@ -110,7 +113,8 @@ def tune(
     """
     optuna = require()
     dimensions = read_space(spec)
-    older, held_out = dataset.split_newest(spec.training.holdout)
+    older, held_out = split(spec, dataset, spec.training.holdout)
+    older, _ = usable(spec, older)
     study_id = study_name(spec, dataset, dimensions)
     study = open_study(spec, file, study_id, dimensions)
     most = spec.training.tuning.trials if trials is None else trials
@@ -136,9 +140,10 @@ def tune(
             measured[name], right[name] = measured["baseline"], right["baseline"]
             break
         settings = with_settings(spec, trial.settings)
-        probabilities = fit(settings, older).score(held_out.columns)
-        measured[name] = evaluate(settings, probabilities, held_out.labels)
-        right[name] = correct(Decision(settings).codes(probabilities), held_out.labels)
+        fitted = fit(settings, older)
+        probabilities, decision = fitted.score(held_out.columns), fitted.decision(settings)
+        measured[name] = evaluate(settings, probabilities, held_out.labels, decision)
+        right[name] = correct(decision.codes(probabilities), held_out.labels)
     return Tuned(
         study=study_id,
         objective="1 - macro F1" if spec.training.monitor == "f1" else "log loss",
@@ -212,7 +217,8 @@ class _Run:
     def _value(self) -> float:
         settings = with_settings(self._spec, self._settings)
         fitted = fit(settings, self._older, self._epoch)
-        _, validation = self._older.split_newest(VALIDATION)
+        # The very rows that the fit kept back: any others it may have learnt from.
+        _, validation = split(settings, self._older, VALIDATION, validation=True)
         return objective(settings, fitted.score(validation.columns), validation.labels)
 
     def _epoch(self, epoch: Epoch) -> None:

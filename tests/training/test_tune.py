@@ -12,6 +12,7 @@ from driftline.spec.stream import StreamSpec
 from tests.training.conftest import numeric_frame, numeric_spec
 from training.data import Dataset, from_frame
 from training.fit import VALIDATION, Epoch, fit
+from training.splits import split
 from training.tune import Trial, Tuned, objective, tune
 from training.tuning.space import DEFAULT_SPACE, read_space, with_settings
 from training.tuning.study import open_study, study_name
@@ -26,6 +27,14 @@ SPACE = [
 def searched(space: object = SPACE, **training: object) -> StreamSpec:
     tuning = {"space": space, **training.pop("tuning", {})}  # type: ignore[dict-item]
     return numeric_spec(**{"epochs": 4, "network": {"hidden": [8]}, "tuning": tuning, **training})
+
+
+def grouped_spec(method: str) -> StreamSpec:
+    """Three numbers and the device that gave them, held out by class or by device."""
+    document = searched().model_dump(mode="json")
+    document["features"].append({"name": "device", "type": "categorical", "categories": [f"d{i}" for i in range(8)]})
+    document["training"]["split"] = {"method": method, "group": "device" if method == "grouped" else None}
+    return StreamSpec.model_validate(document)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +78,7 @@ class TestTheSpace:
             ([{"field": "network.activation", "choices": []}], r"choices: none given"),
             ([*SPACE, SPACE[1]], r"space\[3\].field: read 'learning_rate'; each field once"),
             ([{"field": "seed", "low": 1, "high": 9}], r"read 'seed'; it decides how settings are measured"),
+            ([{"field": "missing", "choices": ["drop"]}], r"read 'missing'; it decides how"),
             ([{"field": "holdout", "low": 0.1, "high": 0.3}], r"read 'holdout'; it decides how"),
         ],
     )
@@ -114,6 +124,23 @@ class TestASearch:
         validation = older.split_newest(VALIDATION)[1]
         assert objective(spec, fitted.score(validation.columns), validation.labels) == pytest.approx(whole.best.value)
         assert min(epoch.val_loss or 9 for epoch in fitted.history) == pytest.approx(whole.best.value, rel=1e-4)
+
+    @pytest.mark.parametrize("method", ["stratified", "grouped"])
+    def test_the_value_is_of_the_rows_that_the_fit_kept_back(self, tmp_path: Path, method: str) -> None:
+        spec = grouped_spec(method)
+        frame = numeric_frame(160).assign(device=[f"d{i % 8}" for i in range(160)])
+        rows = from_frame(spec, frame)
+        found = tune(spec, rows, tmp_path / "study", trials=1)
+        older, held_out = split(spec, rows, spec.training.holdout)
+        kept_back = min(epoch.val_loss or 9 for epoch in fit(spec, older).history)
+        assert found.baseline.value == pytest.approx(kept_back, rel=1e-4)
+        assert found.held_out["best"].rows == len(held_out)
+        newest = objective(
+            spec,
+            fit(spec, older).score(older.split_newest(VALIDATION)[1].columns),
+            older.split_newest(VALIDATION)[1].labels,
+        )
+        assert found.baseline.value != pytest.approx(newest, rel=1e-3)
 
     def test_held_out_rows_choose_nothing(self, whole: Tuned, rows: Dataset, tmp_path: Path) -> None:
         older, held_out = rows.split_newest(searched().training.holdout)

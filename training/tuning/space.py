@@ -18,8 +18,8 @@ from driftline.spec.training import Range, TrainingSpec
 
 # What decides how a setting is measured, or has nothing to do with how good a model is. The best seed is luck.
 NOT_SEARCHED = (
-    "decision", "export", "holdout", "loop", "mixed_precision", "monitor", "refit", "seed", "split", "strategy",
-    "tensorboard", "timeout_seconds", "tuning", "warm_start",
+    "decision", "export", "holdout", "loop", "missing", "mixed_precision", "monitor", "refit", "seed", "split",
+    "strategy", "tensorboard", "timeout_seconds", "tuning", "warm_start",
 )  # fmt: skip
 
 DEFAULT_SPACE = (
