@@ -15,6 +15,7 @@ from driftline.model.scorer import Scorer
 from driftline.registry.manifest import Evaluation, Manifest, TrainingData, Verdict
 from driftline.spec.stream import StreamSpec
 from training.baselines import MOST_ROWS, Baseline, baseline
+from training.card import write_card
 from training.data import Dataset
 from training.evaluate import evaluate_fully
 from training.export import export, reference
@@ -123,6 +124,7 @@ def train(
         save_weights(spec, fitted.network, out / WEIGHTS)
         document = reference(spec, dataset.columns, probabilities, candidate, ours).model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
+        write_card(spec, judged, held_out, probabilities, ours, out)
     if exported.reason:
         by = "TensorFlow" if exported.runtime == "tensorflow" else "LiteRT"
         verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, f"served by {by}: {exported.reason}")})

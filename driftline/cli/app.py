@@ -6,7 +6,23 @@ from typing import Annotated
 import typer
 
 from driftline import __version__
-from driftline.cli import acls, demo, doctor, init, models, produce, run, spec, status, topics, train, tune, up
+from driftline.cli import (
+    acls,
+    card,
+    demo,
+    doctor,
+    explore,
+    init,
+    models,
+    produce,
+    run,
+    spec,
+    status,
+    topics,
+    train,
+    tune,
+    up,
+)
 from driftline.errors import DriftlineError
 
 # What an optional library comes with; a plain `pip install driftline` serves, and does not train.
@@ -29,10 +45,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, init, train, tune, up, status, doctor, spec, topics, acls):
+for module in (demo, init, explore, train, tune, up, status, doctor, spec, topics, acls):
     module.register(app)
 app.add_typer(run.app, name="run")
 app.add_typer(produce.app, name="produce")
+card.register(models.app)
 app.add_typer(models.app, name="models")
 
 

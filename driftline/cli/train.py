@@ -25,16 +25,22 @@ def train(
         bool, typer.Option("--stream", help="Read a Parquet file piece by piece, as URLs are: larger than memory.")
     ] = False,
     report: ReportOption = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", help="Write the new version's model card, an HTML page, to this file.")
+    ] = None,
 ) -> None:
     """Train on a data file, prove the model on its newest rows, and put it into service if it is better."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from driftline.cli.card import require_card, write_card
     from driftline.cli.models import announce
     from driftline.tables import read_table
 
     stream = stream or "://" in data
 
+    if card is not None:
+        require_card(card)
     started = time.monotonic()
     workspace, console = open_workspace(spec), Console()
     frame = None if stream else read_table(data)
@@ -83,6 +89,11 @@ def train(
             console.print(f"  · form {form} refused: {export.refused}", soft_wrap=True)
     if event is not None and not announced:
         console.print("  · services will find it in the registry when they start: [bold]driftline up[/]")
+    if card is not None and manifest is None:
+        console.print("  · no model card: a refused candidate is not stored")
+    elif card is not None and manifest is not None:
+        write_card(workspace, manifest.version, card)
+        console.print(f"  · model card: [bold]{card}[/]", soft_wrap=True)
     result: dict[str, Any] = {
         "task": workspace.spec.task,
         "version": manifest.version if manifest else None,

@@ -8,6 +8,7 @@ Layout, on any fsspec file system::
     ROOT/STREAM/3/saved_model.pb …       what TensorFlow Serving loads
     ROOT/STREAM/3/model.tflite
     ROOT/STREAM/3/reference.json
+    ROOT/STREAM/3/card.json
 
 A champion's sequence never falls, whatever writers race and wherever one is killed: see `folder` and `objects`.
 """
@@ -25,6 +26,7 @@ from pydantic import ValidationError
 
 from driftline.errors import UsageError
 from driftline.records.loop import ModelEvent, ModelEventKind
+from driftline.registry.card import CARD, Card
 from driftline.registry.checksums import MANIFEST, checksums, first_difference
 from driftline.registry.errors import ChampionChanged, Damaged, Missing, RegistryError, Unreachable, Unwritable, passing
 from driftline.registry.folder import CHAMPION, HISTORY, Folder
@@ -75,6 +77,11 @@ class Registry:
     def reference(self, version: int) -> Reference:
         """The reference distribution of a version. Raises RegistryError, Damaged if it is not what was stored."""
         return self._document(Reference, f"{version}/reference.json", self.manifest(version).files)
+
+    def card(self, version: int) -> Card | None:
+        """What the version's model card draws; None of a version made before there were cards. Raises RegistryError."""
+        files = self.manifest(version).files
+        return self._document(Card, f"{version}/{CARD}", files) if CARD in files else None
 
     def champion(self) -> Champion | None:
         """The version in service, or None before the first."""

@@ -1,0 +1,1 @@
+"""What a data file holds, before anything is trained on it: the reasoning behind `driftline explore`."""

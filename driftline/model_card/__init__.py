@@ -1,0 +1,1 @@
+"""The model card of a version, drawn from the registry alone: no TensorFlow, long after the training."""

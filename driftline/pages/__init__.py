@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: what `driftline explore` and `driftline models card` write."""
