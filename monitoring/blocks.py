@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.spec.sections import DataDriftSpec
+from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
 from monitoring.divergence import Comparison, compare
 from monitoring.history import lowest_offsets

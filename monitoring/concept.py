@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.spec.sections import ConceptDriftSpec
+from driftline.spec.monitoring import ConceptDriftSpec
 from monitoring.changepoint import (
     NOTHING_KNOWN,
     Baseline,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from driftline.errors import UsageError
-from driftline.spec.sections import ConceptDriftSpec
+from driftline.spec.monitoring import ConceptDriftSpec
 from monitoring.detector_state import DetectorState, give_state, take_state
 
 KSWIN_WINDOW = 100

@@ -9,7 +9,7 @@ import msgspec
 from pydantic import ValidationError
 
 from driftline.records.loop import DriftEvent, ModelEvent, ModelEventKind
-from driftline.spec.sections import PolicySpec
+from driftline.spec.monitoring import PolicySpec
 from monitoring.encoding import DamagedState, pack, unpack
 
 _SEVERITY = {"warning": 0, "alarm": 1}

@@ -1,4 +1,4 @@
-"""The policy sections of a stream's specification: Kafka, serving, monitoring.
+"""Two sections of a stream's specification: Kafka and serving.
 
 Every field has a default that works; every description is what `driftline spec` and the docs show.
 """
@@ -107,59 +107,3 @@ class ServingSpec(Strict):
         le=524_288,
         description="How much of a refused record's bytes its dead letter keeps; in base64 it is a third longer.",
     )
-
-
-class ConceptDriftSpec(Strict):
-    """Watching P(y|x): the stream of right and wrong answers."""
-
-    detector: Literal["adwin", "ddm", "eddm", "hddm-a", "hddm-w", "kswin", "page-hinkley"] = "adwin"
-    confidence: float = Field(
-        default=1e-4, gt=0, lt=0.5, description="The detector's own false-alarm level; smaller is more careful."
-    )
-    minimum_effect: float = Field(
-        default=0.08,
-        ge=0,
-        le=1,
-        description="Rise of the error rate (0.08 = 8 points) below which a change is only a warning.",
-    )
-
-
-class DataDriftSpec(Strict):
-    """Watching P(x): each feature's current window against the model's reference distribution."""
-
-    window: int = Field(default=400, ge=50, le=1_000_000, description="Records in the current window.")
-    confidence: float = Field(
-        default=1e-3, gt=0, lt=0.5, description="False-alarm level over all features of one evaluation."
-    )
-    minimum_psi: float = Field(
-        default=0.2, ge=0, description="Population stability index below which a feature is not called drifted."
-    )
-
-
-class PolicySpec(Strict):
-    """When a drift event becomes a retraining job."""
-
-    retrain_on: tuple[Literal["concept", "data", "prediction"], ...] = ("concept",)
-    minimum_severity: Literal["warning", "alarm"] = "alarm"
-    minimum_labels: int = Field(
-        default=200, ge=20, description="Labelled records since the onset that a retraining needs."
-    )
-    cool_down_records: int = Field(
-        default=500, ge=0, description="Labelled records after a promotion or refusal before the next job."
-    )
-    maximum_window: int = Field(
-        default=20_000, ge=100, description="Most labelled records a retraining window reaches back over."
-    )
-
-
-class MonitoringSpec(Strict):
-    """What the monitor watches and remembers."""
-
-    label_timeout_seconds: int = Field(default=86_400, ge=1, description="How long a prediction waits for its label.")
-    max_pending: int = Field(
-        default=200_000, ge=100, description="Most predictions (and most early labels) kept waiting."
-    )
-    accuracy_window: int = Field(default=500, ge=10, description="Labelled records in the rolling accuracy.")
-    concept: ConceptDriftSpec = ConceptDriftSpec()
-    data: DataDriftSpec = DataDriftSpec()
-    policy: PolicySpec = PolicySpec()

@@ -8,8 +8,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, Strict, TextFeature
+from driftline.spec.monitoring import MonitoringSpec
 from driftline.spec.rare import unfit
-from driftline.spec.sections import KafkaSpec, MonitoringSpec, ServingSpec
+from driftline.spec.sections import KafkaSpec, ServingSpec
 from driftline.spec.training import RolloutSpec, TrainingSpec
 from driftline.topics import Topics
 
