@@ -57,6 +57,9 @@ class MonitoringSpec(Strict):
     max_pending: int = Field(
         default=200_000, ge=100, description="Most predictions (and most early labels) kept waiting."
     )
+    target_accuracy: float | None = Field(
+        default=None, gt=0, le=1, description="Accuracy below which people want to be told; for alerts, not for drift."
+    )
     accuracy_window: int = Field(default=500, ge=10, description="Labelled records in the rolling accuracy.")
     concept: ConceptDriftSpec = ConceptDriftSpec()
     data: DataDriftSpec = DataDriftSpec()

@@ -52,7 +52,14 @@ class TestAJobInItsOwnProcess:
             progress, last = verdict(child)
             result = JobResult.model_validate(last["result"])
             assert result.kind == "promoted", last
-            assert {m["stage"] for m in progress} == {"fit", "evaluate", "baseline logistic", "refit", "export"}
+            assert {m["stage"] for m in progress} == {
+                "fit",
+                "evaluate",
+                "baseline logistic",
+                "refit",
+                "export",
+                "latency",
+            }
             assert any(m.get("epoch") == 1 and m["epochs"] == 5 for m in progress)
             assert child.ready
             assert result.manifest is not None
