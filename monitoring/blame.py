@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from driftline.records.loop import Blame
 from driftline.registry.reference import CategoricalReference, FeatureReference, NumericReference
 from monitoring.blocks import Current
+from monitoring.criteria import Judgement
 from monitoring.layout import Layout
 
 MOST_BLAMED = 20
@@ -24,9 +25,23 @@ def blame_features(
             score=round(float(current.comparison.psi[i]), 4),
             p_value=float(current.comparison.adjusted[i]),
             detail=_feature_detail(references[i], i, layout, current),
+            effects=effects_of(current.judgement, i, ordered=not isinstance(references[i], CategoricalReference)),
         )
         for i in drifted[:MOST_BLAMED].tolist()
     ]
+
+
+def effects_of(judgement: Judgement, variable: int, *, ordered: bool) -> dict[str, float]:
+    """The further effect sizes of one variable, rounded; a rate only where it has changed."""
+    found = judgement.distances
+    sizes = {"jensen-shannon": float(found.jensen_shannon_corrected[variable])}
+    if ordered:
+        sizes["kolmogorov-smirnov"] = float(found.kolmogorov_smirnov[variable])
+        sizes["wasserstein"] = float(found.wasserstein_relative[variable])
+    for name, rates in (("missing", judgement.missing), ("unseen", judgement.unseen)):
+        if change := float(rates.change[variable]):
+            sizes[name] = change
+    return {name: round(size, 4) for name, size in sizes.items()}
 
 
 def share(before: float, after: float) -> str:
@@ -44,6 +59,11 @@ def shares_of(layout: Layout, variable: int, current: Current) -> tuple[NDArray[
 
 def _feature_detail(feature: FeatureReference, variable: int, layout: Layout, current: Current) -> str:
     before, after = shares_of(layout, variable, current)
+    judged = current.judgement
+    if judged.went_missing[variable]:
+        return f"missing {share(before[-1], after[-1])}"
+    if judged.became_unseen[variable]:
+        return f"unknown categories {share(before[-2], after[-2])}"
     parts = current.comparison.shares[layout.bins(variable)]
     strongest = int(np.argmax(parts))
     if strongest == len(parts) - 1:
@@ -72,7 +92,8 @@ def _moments(feature: NumericReference, moments: NDArray[np.float64]) -> str:
         return ""
     if spread > shift:
         return f"std {feature.std:.3g} → {std:.3g}"
-    return f"mean {feature.mean:.3g} → {mean:.3g}"
+    moved = f"mean {feature.mean:.3g} → {mean:.3g}"
+    return f"{moved}, {shift:.1f} std" if math.isfinite(shift) else moved
 
 
 def _interval(edges: tuple[float, ...], index: int) -> str:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
+from monitoring.criteria import Criteria, Judgement
 from monitoring.divergence import Comparison, compare
+from monitoring.geometry import Geometry
 from monitoring.history import lowest_offsets
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger, part_of
@@ -20,9 +22,6 @@ from monitoring.ledger import Ledger, part_of
 BLOCKS_IN_WINDOW = 4
 # Blocks kept to look for an onset and to score features since one: 16 windows back.
 _KEPT = 64
-# Two evaluations in a row make an alarm, or one that leaves no doubt: twice the effect at the cube of the level.
-_OVERWHELMING_EFFECT = 2.0
-_OVERWHELMING_POWER = 3
 # A block's own test, when looking back for the onset: it is asked of a few blocks, after the alarm.
 _BLOCK_LEVEL = 0.01
 
@@ -56,10 +55,14 @@ class Rows:
 class Current:
     """Some blocks together, compared with the reference."""
 
-    comparison: Comparison
+    judgement: Judgement
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     rows: int
+
+    @property
+    def comparison(self) -> Comparison:
+        return self.judgement.comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +96,19 @@ class BlocksState(msgspec.Struct):
 class SlidingBlocks:
     """Watches the distribution of some variables against their reference counts.
 
-    A variable has drifted if its adjusted p-value is below `spec.confidence` and its corrected index at least
-    `spec.minimum_psi`. Two evaluations in a row with a drifted variable make a finding, or one that leaves no doubt.
-    Then there is silence until nothing has drifted for `cool_down` records.
+    What counts as drifted `monitoring.criteria.Criteria` says. Two evaluations in a row with a drifted variable make a
+    finding, or one that leaves no doubt. Then there is silence until nothing has drifted for `cool_down` records.
 
     Parameters
     ----------
-    layout : the bins and their reference counts.
+    layout, geometry : the bins, their reference counts and their meaning.
     spec : the data-drift section.
     values : M, how many numbers a record has beside its bins.
     cool_down : records without drift after which the next drift is an event of its own.
     """
 
     layout: Layout
+    geometry: Geometry
     spec: DataDriftSpec
     values: int
     cool_down: int
@@ -118,6 +121,15 @@ class SlidingBlocks:
     _quiet: int = 0
     _closed: int = 0
     _stored: int = 0
+    _criteria: Criteria = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._criteria = Criteria(self.spec, self.layout, self.geometry, self.spec.confidence)
+
+    @property
+    def detector(self) -> str:
+        """The name of what is watched by, e.g. psi+chi-square."""
+        return self._criteria.detector
 
     @property
     def block_rows(self) -> int:
@@ -153,11 +165,6 @@ class SlidingBlocks:
         if sum(block.rows for block in chosen) < self.block_rows:
             chosen = kept[-2:]
         return self._compare(chosen)
-
-    def drifted(self, comparison: Comparison) -> NDArray[np.int64]:
-        """Indices of the drifted variables, most drifted first."""
-        found = np.flatnonzero((comparison.adjusted < self.spec.confidence) & (comparison.psi >= self.spec.minimum_psi))
-        return found[np.argsort(-comparison.psi[found], kind="stable")]
 
     def snapshot(self, ledger: Ledger, name: str) -> BlocksState:
         """Put the blocks into the ledger as NAME/0, NAME/1 …; a finished one is written once."""
@@ -209,25 +216,17 @@ class SlidingBlocks:
     def _evaluate(self) -> BlockFinding | None:
         window = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
         self.latest = window
-        drifted = self.drifted(window.comparison)
+        drifted = window.judgement.drifted
         if self.standing:
             self._quiet = 0 if len(drifted) else self._quiet + self.block_rows
             if self._quiet >= max(self.cool_down, self.spec.window):
                 self.standing, self._in_a_row = False, 0
             return None
         self._in_a_row = self._in_a_row + 1 if len(drifted) else 0
-        if not len(drifted) or (self._in_a_row < 2 and not self._overwhelming(window.comparison)):
+        if not len(drifted) or (self._in_a_row < 2 and not window.judgement.overwhelming):
             return None
         self.standing, self._quiet = True, 0
         return BlockFinding(self._onset(drifted), drifted, window)
-
-    def _overwhelming(self, comparison: Comparison) -> bool:
-        return bool(
-            (
-                (comparison.adjusted < self.spec.confidence**_OVERWHELMING_POWER)
-                & (comparison.psi >= _OVERWHELMING_EFFECT * self.spec.minimum_psi)
-            ).any()
-        )
 
     def _onset(self, drifted: NDArray[np.int64]) -> Start:
         """The first of the newest run of blocks that differ by themselves in what has drifted."""
@@ -243,8 +242,7 @@ class SlidingBlocks:
     def _compare(self, blocks: list[Block]) -> Current:
         counts = np.sum([block.counts for block in blocks], axis=0)
         moments = np.sum([block.moments for block in blocks], axis=0)
-        comparison = compare(self.layout, counts)
-        return Current(comparison, counts, moments, sum(block.rows for block in blocks))
+        return Current(self._criteria.judge(counts), counts, moments, sum(block.rows for block in blocks))
 
     def _begin(self, rows: Rows, at: int) -> Block:
         start = Start(

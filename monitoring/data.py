@@ -12,6 +12,7 @@ from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import blame_features
 from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
 
 
@@ -28,16 +29,19 @@ class DataMonitor:
     UsageError : the reference is of other features than the stream's.
     """
 
-    detector = "psi+chi-square"
-
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._binner = FeatureBinner(spec, reference)
         self._window = SlidingBlocks(
             self._binner.layout,
+            Geometry.of_features(self._binner.references),
             spec.monitoring.data,
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
         )
+
+    @property
+    def detector(self) -> str:
+        return self._window.detector
 
     @property
     def standing(self) -> bool:
@@ -95,5 +99,4 @@ class DataMonitor:
         current = self._window.since(event_time)
         if current is None:
             return []
-        drifted = self._window.drifted(current.comparison)
-        return blame_features(self._binner.references, self._binner.layout, drifted, current)
+        return blame_features(self._binner.references, self._binner.layout, current.judgement.drifted, current)

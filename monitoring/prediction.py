@@ -10,8 +10,9 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
-from monitoring.blame import share, shares_of
+from monitoring.blame import effects_of, share, shares_of
 from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
 
@@ -29,16 +30,22 @@ class PredictionMonitor:
     reference : what training wrote beside the model.
     """
 
-    detector = "psi+chi-square"
-
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._classes = spec.classes
         self._decision = Decision(spec)
         self._layout = Layout({CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts})
         self._edges = np.array(reference.confidence_edges, dtype=np.float32)
         self._window = SlidingBlocks(
-            self._layout, spec.monitoring.data, values=1, cool_down=spec.monitoring.policy.cool_down_records
+            self._layout,
+            Geometry.of_answers(len(spec.classes), reference.confidence_edges, reference.confidence_counts),
+            spec.monitoring.data,
+            values=1,
+            cool_down=spec.monitoring.policy.cool_down_records,
         )
+
+    @property
+    def detector(self) -> str:
+        return self._window.detector
 
     @property
     def standing(self) -> bool:
@@ -101,6 +108,7 @@ class PredictionMonitor:
                 score=round(float(comparison.psi[i]), 4),
                 p_value=float(comparison.adjusted[i]),
                 detail=self._detail(i, finding),
+                effects=effects_of(finding.window.judgement, i, ordered=i == 1),
             )
             for i in finding.drifted.tolist()
         ]

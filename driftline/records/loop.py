@@ -30,6 +30,11 @@ class Blame(Record):
     score: float = Field(description="Population stability index of the current window against the reference.")
     p_value: float | None = None
     detail: str = Field(default="", description="What changed, for a person, e.g. 'mean 0.31 → 0.94'.")
+    effects: dict[str, float] = Field(
+        default_factory=dict,
+        description="Further effect sizes: jensen-shannon and kolmogorov-smirnov (0 to 1), wasserstein (in standard "
+        "deviations of the reference), missing and unseen (change of the share), correlation (change).",
+    )
 
 
 class DriftKind(StrEnum):

@@ -1,0 +1,121 @@
+"""When a variable counts as drifted: an effect that matters, and a test that excludes chance."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.spec.monitoring import DataDriftSpec
+from monitoring.distances import Distances, distances
+from monitoring.divergence import Comparison, Floats, compare, holm
+from monitoring.geometry import Geometry
+from monitoring.layout import Layout
+from monitoring.rates import Rates, rates
+
+# One look is enough if it leaves no doubt: twice the effect at the cube of the level.
+_OVERWHELMING_EFFECT = 2.0
+_OVERWHELMING_POWER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was measured of V variables, and what of it counts.
+
+    Attributes
+    ----------
+    comparison : its `adjusted` is the smallest p-value of a variable's tests, corrected for every test of this
+        evaluation.
+    missing, unseen : shares of missing values and of unknown categories, each with its test.
+    moved, went_missing, became_unseen : which test says drift, bool [V].
+    drifted : indices of the variables of which any says so, most drifted first.
+    overwhelming : whether one of them leaves no doubt.
+    """
+
+    comparison: Comparison
+    distances: Distances
+    missing: Rates
+    unseen: Rates
+    moved: NDArray[np.bool_]
+    went_missing: NDArray[np.bool_]
+    became_unseen: NDArray[np.bool_]
+    drifted: NDArray[np.int64]
+    overwhelming: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """The rules of the data-drift section.
+
+    A variable has drifted if its chi-square test says so at `level` and the effect size that
+    `spec.statistic` names is at least its minimum; or if the share of its missing values, or of its unknown categories,
+    has changed by `spec.minimum_rate` at that level. All tests of one evaluation are corrected together (Holm).
+    A test that cannot say anything (no record was ever missing) is not counted: it could not have been a false alarm.
+
+    Parameters
+    ----------
+    spec : the data-drift section.
+    layout, geometry : the bins, their reference counts and their meaning.
+    level : chance of a false alarm over all tests of one evaluation.
+    """
+
+    spec: DataDriftSpec
+    layout: Layout
+    geometry: Geometry
+    level: float
+    minimum: Floats = field(init=False)
+    """Least effect of each variable, float64 [V]."""
+
+    def __post_init__(self) -> None:
+        spec, ordered = self.spec, self.geometry.ordered
+        least = {
+            "psi": spec.minimum_psi,
+            "jensen-shannon": spec.minimum_jensen_shannon,
+            "kolmogorov-smirnov": spec.minimum_kolmogorov_smirnov,
+            "wasserstein": spec.minimum_wasserstein,
+        }[spec.statistic]
+        other = spec.minimum_psi if spec.statistic == "psi" else spec.minimum_jensen_shannon
+        object.__setattr__(self, "minimum", np.where(ordered, least, other))
+
+    @property
+    def detector(self) -> str:
+        """The name of these rules in an event, e.g. psi+chi-square."""
+        return f"{self.spec.statistic}+chi-square"
+
+    def effect(self, comparison: Comparison, found: Distances) -> Floats:
+        """The effect size that decides, float64 [V]."""
+        if self.spec.statistic == "psi":
+            return comparison.psi
+        chosen = {
+            "jensen-shannon": found.jensen_shannon_corrected,
+            "kolmogorov-smirnov": found.kolmogorov_smirnov,
+            "wasserstein": found.wasserstein_relative,
+        }[self.spec.statistic]
+        return np.where(self.geometry.ordered, chosen, found.jensen_shannon_corrected)
+
+    def judge(self, current: NDArray[np.int64]) -> Judgement:
+        """Judge counts of all variables, int64 [bins]."""
+        layout, geometry, spec = self.layout, self.geometry, self.spec
+        comparison = compare(layout, current)
+        found = distances(layout, geometry, current)
+        missing, unseen = rates(layout, geometry.missing, current), rates(layout, geometry.unseen, current)
+        asked = np.concatenate([np.ones(len(comparison.psi), dtype=np.bool_), missing.asked, unseen.asked])
+        p_values = np.concatenate([comparison.p_value, missing.p_value, unseen.p_value])
+        adjusted = np.ones(len(p_values))
+        adjusted[asked] = holm(p_values[asked])
+        effects = np.concatenate([self.effect(comparison, found), np.abs(missing.change), np.abs(unseen.change)])
+        least = np.concatenate([self.minimum, np.full(2 * len(self.minimum), spec.minimum_rate)])
+        told = (adjusted < self.level) & (effects >= least)
+        sure = (adjusted < self.level**_OVERWHELMING_POWER) & (effects >= _OVERWHELMING_EFFECT * least)
+        moved, went_missing, became_unseen = told.reshape(3, -1)
+        drifted = np.flatnonzero(told.reshape(3, -1).any(axis=0))
+        return Judgement(
+            comparison=replace(comparison, adjusted=adjusted.reshape(3, -1).min(axis=0)),
+            distances=found,
+            missing=missing,
+            unseen=unseen,
+            moved=moved,
+            went_missing=went_missing,
+            became_unseen=became_unseen,
+            drifted=drifted[np.argsort(-comparison.psi[drifted], kind="stable")],
+            overwhelming=bool(sure.any()),
+        )
