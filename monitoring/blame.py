@@ -9,6 +9,8 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import CategoricalReference, FeatureReference, NumericReference
 from monitoring.blocks import Current
 from monitoring.criteria import Judgement
+from monitoring.distances import Distances, distances
+from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 
 MOST_BLAMED = 20
@@ -16,26 +18,32 @@ MOST_BLAMED = 20
 
 
 def blame_features(
-    references: tuple[FeatureReference, ...], layout: Layout, drifted: NDArray[np.int64], current: Current
+    references: tuple[FeatureReference, ...],
+    layout: Layout,
+    geometry: Geometry,
+    drifted: NDArray[np.int64],
+    current: Current,
 ) -> list[Blame]:
     """The drifted features, in the order given; `current` holds moments of the numeric ones, which come first."""
+    if not len(drifted):
+        return []
+    found = distances(layout, geometry, current.counts)
     return [
         Blame(
             feature=layout.names[i],
             score=round(float(current.comparison.psi[i]), 4),
             p_value=float(current.comparison.adjusted[i]),
             detail=_feature_detail(references[i], i, layout, current),
-            effects=effects_of(current.judgement, i, ordered=not isinstance(references[i], CategoricalReference)),
+            effects=effects_of(found, geometry, current.judgement, i),
         )
         for i in drifted[:MOST_BLAMED].tolist()
     ]
 
 
-def effects_of(judgement: Judgement, variable: int, *, ordered: bool) -> dict[str, float]:
+def effects_of(found: Distances, geometry: Geometry, judgement: Judgement, variable: int) -> dict[str, float]:
     """The further effect sizes of one variable, rounded; a rate only where it has changed."""
-    found = judgement.distances
     sizes = {"jensen-shannon": float(found.jensen_shannon_corrected[variable])}
-    if ordered:
+    if geometry.ordered[variable]:
         sizes["kolmogorov-smirnov"] = float(found.kolmogorov_smirnov[variable])
         sizes["wasserstein"] = float(found.wasserstein_relative[variable])
     for name, rates in (("missing", judgement.missing), ("unseen", judgement.unseen)):

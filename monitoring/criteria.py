@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.spec.monitoring import DataDriftSpec
-from monitoring.distances import Distances, distances
+from monitoring.distances import distances
 from monitoring.divergence import Comparison, Floats, compare, holm
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
@@ -32,7 +32,6 @@ class Judgement:
     """
 
     comparison: Comparison
-    distances: Distances
     missing: Rates
     unseen: Rates
     moved: NDArray[np.bool_]
@@ -62,8 +61,7 @@ class Criteria:
     layout: Layout
     geometry: Geometry
     level: float
-    minimum: Floats = field(init=False)
-    """Least effect of each variable, float64 [V]."""
+    _least: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         spec, ordered = self.spec, self.geometry.ordered
@@ -74,17 +72,19 @@ class Criteria:
             "wasserstein": spec.minimum_wasserstein,
         }[spec.statistic]
         other = spec.minimum_psi if spec.statistic == "psi" else spec.minimum_jensen_shannon
-        object.__setattr__(self, "minimum", np.where(ordered, least, other))
+        rate = np.full(len(ordered), spec.minimum_rate)
+        object.__setattr__(self, "_least", np.stack([np.where(ordered, least, other), rate, rate]))
 
     @property
     def detector(self) -> str:
         """The name of these rules in an event, e.g. psi+chi-square."""
         return f"{self.spec.statistic}+chi-square"
 
-    def effect(self, comparison: Comparison, found: Distances) -> Floats:
+    def effect(self, comparison: Comparison, current: NDArray[np.int64]) -> Floats:
         """The effect size that decides, float64 [V]."""
         if self.spec.statistic == "psi":
             return comparison.psi
+        found = distances(self.layout, self.geometry, current)
         chosen = {
             "jensen-shannon": found.jensen_shannon_corrected,
             "kolmogorov-smirnov": found.kolmogorov_smirnov,
@@ -94,28 +94,24 @@ class Criteria:
 
     def judge(self, current: NDArray[np.int64]) -> Judgement:
         """Judge counts of all variables, int64 [bins]."""
-        layout, geometry, spec = self.layout, self.geometry, self.spec
+        layout, geometry = self.layout, self.geometry
         comparison = compare(layout, current)
-        found = distances(layout, geometry, current)
         missing, unseen = rates(layout, geometry.missing, current), rates(layout, geometry.unseen, current)
-        asked = np.concatenate([np.ones(len(comparison.psi), dtype=np.bool_), missing.asked, unseen.asked])
-        p_values = np.concatenate([comparison.p_value, missing.p_value, unseen.p_value])
-        adjusted = np.ones(len(p_values))
+        effects = np.stack([self.effect(comparison, current), np.abs(missing.change), np.abs(unseen.change)])
+        p_values = np.stack([comparison.p_value, missing.p_value, unseen.p_value])
+        asked = np.stack([comparison.p_value <= 1, missing.asked, unseen.asked])
+        adjusted = np.ones(p_values.shape)
         adjusted[asked] = holm(p_values[asked])
-        effects = np.concatenate([self.effect(comparison, found), np.abs(missing.change), np.abs(unseen.change)])
-        least = np.concatenate([self.minimum, np.full(2 * len(self.minimum), spec.minimum_rate)])
-        told = (adjusted < self.level) & (effects >= least)
-        sure = (adjusted < self.level**_OVERWHELMING_POWER) & (effects >= _OVERWHELMING_EFFECT * least)
-        moved, went_missing, became_unseen = told.reshape(3, -1)
-        drifted = np.flatnonzero(told.reshape(3, -1).any(axis=0))
+        told = (adjusted < self.level) & (effects >= self._least)
+        sure = (adjusted < self.level**_OVERWHELMING_POWER) & (effects >= _OVERWHELMING_EFFECT * self._least)
+        drifted = np.flatnonzero(told.any(axis=0))
         return Judgement(
-            comparison=replace(comparison, adjusted=adjusted.reshape(3, -1).min(axis=0)),
-            distances=found,
+            comparison=replace(comparison, adjusted=adjusted.min(axis=0)),
             missing=missing,
             unseen=unseen,
-            moved=moved,
-            went_missing=went_missing,
-            became_unseen=became_unseen,
+            moved=told[0],
+            went_missing=told[1],
+            became_unseen=told[2],
             drifted=drifted[np.argsort(-comparison.psi[drifted], kind="stable")],
             overwhelming=bool(sure.any()),
         )

@@ -11,7 +11,7 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import blame_features
-from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.blocks import BlockFinding, BlocksState, Current, Rows, SlidingBlocks
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
 
@@ -31,9 +31,10 @@ class DataMonitor:
 
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._binner = FeatureBinner(spec, reference)
+        self._geometry = Geometry.of_features(self._binner.references)
         self._window = SlidingBlocks(
             self._binner.layout,
-            Geometry.of_features(self._binner.references),
+            self._geometry,
             spec.monitoring.data,
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
@@ -92,11 +93,14 @@ class DataMonitor:
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """The features to blame for a finding."""
-        return blame_features(self._binner.references, self._binner.layout, finding.drifted, finding.window)
+        return self._blame(finding.drifted, finding.window)
 
     def blame_since(self, event_time: int) -> list[Blame]:
         """The features that look drifted in the records from `event_time` on; empty if none does."""
         current = self._window.since(event_time)
         if current is None:
             return []
-        return blame_features(self._binner.references, self._binner.layout, current.judgement.drifted, current)
+        return self._blame(current.judgement.drifted, current)
+
+    def _blame(self, drifted: NDArray[np.int64], current: Current) -> list[Blame]:
+        return blame_features(self._binner.references, self._binner.layout, self._geometry, drifted, current)

@@ -28,6 +28,12 @@ class Rates:
     p_value: Floats
     asked: NDArray[np.bool_]
 
+    @classmethod
+    def nothing(cls, variables: int) -> "Rates":
+        """Of variables that have no such bin, or whose bins have never been met."""
+        none = np.zeros(variables)
+        return cls(none, none, np.ones(variables), np.zeros(variables, dtype=np.bool_))
+
     @property
     def change(self) -> Floats:
         return self.after - self.before
@@ -55,6 +61,8 @@ def rates(layout: Layout, chosen: NDArray[np.int64], current: NDArray[np.int64])
     31(3/4).
     """
     has = chosen >= 0
+    if not (has & ((layout.counts[chosen] > 0) | (current[chosen] > 0))).any():
+        return Rates.nothing(len(chosen))
     a, b = layout.weights[chosen] * has, current[chosen] * has.astype(np.float64)
     n, m = layout.totals, np.add.reduceat(current, layout.starts).astype(np.float64)
     safe_n, safe_m = np.maximum(n, 1.0), np.maximum(m, 1.0)
