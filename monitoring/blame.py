@@ -9,6 +9,7 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import CategoricalReference, FeatureReference, NumericReference
 from monitoring.blocks import Current
 from monitoring.criteria import Judgement
+from monitoring.dependence import Pairs
 from monitoring.distances import Distances, distances
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
@@ -37,6 +38,23 @@ def blame_features(
             effects=effects_of(found, geometry, current.judgement, i),
         )
         for i in drifted[:MOST_BLAMED].tolist()
+    ]
+
+
+def blame_pairs(pairs: Pairs | None, layout: Layout, judgement: Judgement) -> list[Blame]:
+    """The pairs of features that have come apart, as "(a × b)": in brackets, which no feature's name can hold."""
+    found = judgement.correlations
+    if pairs is None or found is None:
+        return []
+    return [
+        Blame(
+            feature=f"({layout.names[pairs.first[k]]} × {layout.names[pairs.second[k]]})",
+            score=round(abs(float(found.change[k])), 4),
+            p_value=float(found.adjusted[k]),
+            detail=f"correlation {found.before[k]:.2f} → {found.after[k]:.2f}",
+            effects={"correlation": round(float(found.change[k]), 4)},
+        )
+        for k in judgement.apart[:MOST_BLAMED].tolist()
     ]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
 from monitoring.criteria import Criteria, Judgement
+from monitoring.dependence import Pairs
 from monitoring.divergence import Comparison, compare
 from monitoring.geometry import Geometry
 from monitoring.history import lowest_offsets
@@ -70,8 +71,11 @@ class BlockFinding:
     """The distribution has changed: since which block, and how it looks since then."""
 
     onset: Start
-    drifted: NDArray[np.int64]
     window: Current
+
+    @property
+    def drifted(self) -> NDArray[np.int64]:
+        return self.window.judgement.drifted
 
 
 class BlocksState(msgspec.Struct):
@@ -104,6 +108,7 @@ class SlidingBlocks:
     layout, geometry : the bins, their reference counts and their meaning.
     spec : the data-drift section.
     values : M, how many numbers a record has beside its bins.
+    pairs : the pairs of variables to watch; None for none.
     cool_down : records without drift after which the next drift is an event of its own.
     """
 
@@ -112,6 +117,7 @@ class SlidingBlocks:
     spec: DataDriftSpec
     values: int
     cool_down: int
+    pairs: Pairs | None = None
     latest: Current | None = None
     """The newest evaluation."""
     standing: bool = False
@@ -124,7 +130,7 @@ class SlidingBlocks:
     _criteria: Criteria = field(init=False)
 
     def __post_init__(self) -> None:
-        self._criteria = Criteria(self.spec, self.layout, self.geometry, self.spec.confidence)
+        self._criteria = Criteria(self.spec, self.layout, self.geometry, self.spec.confidence, self.pairs)
 
     @property
     def detector(self) -> str:
@@ -191,7 +197,8 @@ class SlidingBlocks:
 
         Returns
         -------
-        False if the window is of another length now: then only what stands is taken over, and counting starts afresh.
+        False if the window is of another length now, or the pairs are others: then only what stands is taken over, and
+        counting starts afresh.
 
         Raises
         ------
@@ -200,12 +207,14 @@ class SlidingBlocks:
         self.standing, self._quiet = state.standing, state.quiet
         if state.block_rows != self.block_rows:
             return False
+        first = state.closed - state.kept
+        blocks = [self._stored_block(f"{name}/{n}", parts) for n in range(first, state.closed + state.open)]
+        if any(block.products.shape != self._no_products().shape for block in blocks):
+            return False
         self._in_a_row = state.in_a_row
         self._closed = self._stored = state.closed
-        for number in range(state.closed - state.kept, state.closed):
-            self._blocks.append(self._stored_block(f"{name}/{number}", parts))
-        if state.open:
-            self._open = self._stored_block(f"{name}/{state.closed}", parts)
+        self._open = blocks.pop() if state.open else None
+        self._blocks.extend(blocks)
         if len(self._blocks) >= BLOCKS_IN_WINDOW:
             self.latest = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
         return True
@@ -216,25 +225,28 @@ class SlidingBlocks:
     def _evaluate(self) -> BlockFinding | None:
         window = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
         self.latest = window
-        drifted = window.judgement.drifted
+        anything = window.judgement.anything
         if self.standing:
-            self._quiet = 0 if len(drifted) else self._quiet + self.block_rows
+            self._quiet = 0 if anything else self._quiet + self.block_rows
             if self._quiet >= max(self.cool_down, self.spec.window):
                 self.standing, self._in_a_row = False, 0
             return None
-        self._in_a_row = self._in_a_row + 1 if len(drifted) else 0
-        if not len(drifted) or (self._in_a_row < 2 and not window.judgement.overwhelming):
+        self._in_a_row = self._in_a_row + 1 if anything else 0
+        if not anything or (self._in_a_row < 2 and not window.judgement.overwhelming):
             return None
         self.standing, self._quiet = True, 0
-        return BlockFinding(self._onset(drifted), drifted, window)
+        return BlockFinding(self._onset(window.judgement), window)
 
-    def _onset(self, drifted: NDArray[np.int64]) -> Start:
+    def _onset(self, judgement: Judgement) -> Start:
         """The first of the newest run of blocks that differ by themselves in what has drifted."""
         onset = self._blocks[-1]
         for block in reversed(self._blocks):
-            own = compare(self.layout, block.counts)
-            # Bonferroni over the drifted variables: they are the only ones asked.
-            if float(own.p_value[drifted].min()) * len(drifted) >= _BLOCK_LEVEL:
+            own = compare(self.layout, block.counts).p_value[judgement.drifted]
+            if self.pairs is not None and len(judgement.apart):
+                pairs = self.pairs.compare(block.counts, block.products).p_value[judgement.apart]
+                own = np.concatenate([own, pairs])
+            # Bonferroni over what has drifted: nothing else is asked.
+            if float(own.min()) * len(own) >= _BLOCK_LEVEL:
                 break
             onset = block
         return onset.start
@@ -242,7 +254,8 @@ class SlidingBlocks:
     def _compare(self, blocks: list[Block]) -> Current:
         counts = np.sum([block.counts for block in blocks], axis=0)
         moments = np.sum([block.moments for block in blocks], axis=0)
-        return Current(self._criteria.judge(counts), counts, moments, sum(block.rows for block in blocks))
+        products = np.sum([block.products for block in blocks], axis=0)
+        return Current(self._criteria.judge(counts, products), counts, moments, sum(block.rows for block in blocks))
 
     def _begin(self, rows: Rows, at: int) -> Block:
         start = Start(
@@ -251,13 +264,19 @@ class SlidingBlocks:
             lowest_offsets(rows.partitions[at:], rows.offsets[at:], rows.feature_ends),
             dict(rows.label_ends),
         )
-        return Block(start, np.zeros(len(self.layout.counts), dtype=np.int64), np.zeros((3, self.values)))
+        counts = np.zeros(len(self.layout.counts), dtype=np.int64)
+        return Block(start, counts, np.zeros((3, self.values)), products=self._no_products())
+
+    def _no_products(self) -> NDArray[np.int64]:
+        return np.zeros(len(self.pairs) if self.pairs is not None else 0, dtype=np.int64)
 
     def _count(self, block: Block, rows: Rows, start: int, end: int) -> None:
         bins = rows.bins[start:end].ravel()
         if len(bins) and bins.min() < 0:
             bins = bins[bins >= 0]
         block.counts += np.bincount(bins, minlength=len(block.counts))
+        if self.pairs is not None:
+            block.products += self.pairs.count(rows.bins[start:end])
         values = rows.values[start:end].astype(np.float64)
         present = ~np.isnan(values)
         if not present.all():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.spec.monitoring import DataDriftSpec
+from monitoring.dependence import Correlations, Pairs
 from monitoring.distances import distances
 from monitoring.divergence import Comparison, Floats, compare, holm
 from monitoring.geometry import Geometry
@@ -28,6 +29,8 @@ class Judgement:
     missing, unseen : shares of missing values and of unknown categories, each with its test.
     moved, went_missing, became_unseen : which test says drift, bool [V].
     drifted : indices of the variables of which any says so, most drifted first.
+    correlations : of the pairs of variables; None where they are not watched.
+    apart : indices of the pairs that have changed though neither of their variables has drifted, most changed first.
     overwhelming : whether one of them leaves no doubt.
     """
 
@@ -39,6 +42,12 @@ class Judgement:
     became_unseen: NDArray[np.bool_]
     drifted: NDArray[np.int64]
     overwhelming: bool
+    correlations: Correlations | None = None
+    apart: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def anything(self) -> bool:
+        return bool(len(self.drifted) or len(self.apart))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +63,15 @@ class Criteria:
     ----------
     spec : the data-drift section.
     layout, geometry : the bins, their reference counts and their meaning.
-    level : chance of a false alarm over all tests of one evaluation.
+    level : chance of a false alarm over all tests of one evaluation. Where pairs are watched, half of it is theirs.
+    pairs : the pairs of variables to watch; None for none.
     """
 
     spec: DataDriftSpec
     layout: Layout
     geometry: Geometry
     level: float
+    pairs: Pairs | None = None
     _least: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,8 +103,26 @@ class Criteria:
         }[self.spec.statistic]
         return np.where(self.geometry.ordered, chosen, found.jensen_shannon_corrected)
 
-    def judge(self, current: NDArray[np.int64]) -> Judgement:
-        """Judge counts of all variables, int64 [bins]."""
+    def judge(self, current: NDArray[np.int64], products: NDArray[np.int64] | None = None) -> Judgement:
+        """Judge counts of all variables, int64 [bins], and sums of products of all pairs, int64 [P]."""
+        if self.pairs is None or products is None:
+            return self._judge(current, self.level)
+        judgement = self._judge(current, self.level / 2)
+        found = self.pairs.compare(current, products)
+        still = np.ones(len(self.geometry.ordered), dtype=np.bool_)
+        still[judgement.drifted] = False
+        size = np.abs(found.change) * (still[self.pairs.first] & still[self.pairs.second])
+        least = self.spec.minimum_correlation
+        apart = np.flatnonzero((found.adjusted < self.level / 2) & (size >= least) & (size > 0))
+        sure = (found.adjusted < (self.level / 2) ** _OVERWHELMING_POWER) & (size >= _OVERWHELMING_EFFECT * least)
+        return replace(
+            judgement,
+            correlations=found,
+            apart=apart[np.argsort(-size[apart], kind="stable")],
+            overwhelming=judgement.overwhelming or bool((sure & (size > 0)).any()),
+        )
+
+    def _judge(self, current: NDArray[np.int64], level: float) -> Judgement:
         layout, geometry = self.layout, self.geometry
         comparison = compare(layout, current)
         missing, unseen = rates(layout, geometry.missing, current), rates(layout, geometry.unseen, current)
@@ -102,8 +131,8 @@ class Criteria:
         asked = np.stack([comparison.p_value <= 1, missing.asked, unseen.asked])
         adjusted = np.ones(p_values.shape)
         adjusted[asked] = holm(p_values[asked])
-        told = (adjusted < self.level) & (effects >= self._least)
-        sure = (adjusted < self.level**_OVERWHELMING_POWER) & (effects >= _OVERWHELMING_EFFECT * self._least)
+        told = (adjusted < level) & (effects >= self._least)
+        sure = (adjusted < level**_OVERWHELMING_POWER) & (effects >= _OVERWHELMING_EFFECT * self._least)
         drifted = np.flatnonzero(told.any(axis=0))
         return Judgement(
             comparison=replace(comparison, adjusted=adjusted.min(axis=0)),

@@ -10,8 +10,9 @@ from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
-from monitoring.blame import blame_features
+from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
 from monitoring.blocks import BlockFinding, BlocksState, Current, Rows, SlidingBlocks
+from monitoring.dependence import Pairs
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
 
@@ -32,12 +33,16 @@ class DataMonitor:
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._binner = FeatureBinner(spec, reference)
         self._geometry = Geometry.of_features(self._binner.references)
+        self._pairs: Pairs | None = None
+        if spec.monitoring.data.multivariate and reference.dependence is not None:
+            self._pairs = Pairs(reference.dependence, reference.features, self._binner.references, self._binner.layout)
         self._window = SlidingBlocks(
             self._binner.layout,
             self._geometry,
             spec.monitoring.data,
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
+            pairs=self._pairs,
         )
 
     @property
@@ -93,14 +98,16 @@ class DataMonitor:
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """The features to blame for a finding."""
-        return self._blame(finding.drifted, finding.window)
+        return self._blame(finding.window)
 
     def blame_since(self, event_time: int) -> list[Blame]:
         """The features that look drifted in the records from `event_time` on; empty if none does."""
         current = self._window.since(event_time)
         if current is None:
             return []
-        return self._blame(current.judgement.drifted, current)
+        return self._blame(current)
 
-    def _blame(self, drifted: NDArray[np.int64], current: Current) -> list[Blame]:
-        return blame_features(self._binner.references, self._binner.layout, self._geometry, drifted, current)
+    def _blame(self, current: Current) -> list[Blame]:
+        layout = self._binner.layout
+        blamed = blame_features(self._binner.references, layout, self._geometry, current.judgement.drifted, current)
+        return [*blamed, *blame_pairs(self._pairs, layout, current.judgement)][:MOST_BLAMED]

@@ -27,7 +27,10 @@ class Blame(Record):
     """One feature's share in a drift."""
 
     feature: str
-    score: float = Field(description="Population stability index of the current window against the reference.")
+    score: float = Field(
+        description="Population stability index of the current window against the reference; of a pair of features, "
+        "how much their correlation changed."
+    )
     p_value: float | None = None
     detail: str = Field(default="", description="What changed, for a person, e.g. 'mean 0.31 → 0.94'.")
     effects: dict[str, float] = Field(

@@ -55,6 +55,14 @@ class DataDriftSpec(Strict):
         description="Change of the share of missing values, or of unknown categories (0.05 = 5 points), below which it "
         "is not called drift.",
     )
+    multivariate: bool = Field(
+        default=True,
+        description="Whether to watch how numeric features depend on one another, in pairs, which none of them shows "
+        "by itself.",
+    )
+    minimum_correlation: float = Field(
+        default=0.3, ge=0, le=2, description="Change of a pair's rank correlation below which it is not called drift."
+    )
 
 
 class PolicySpec(Strict):
