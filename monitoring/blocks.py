@@ -17,6 +17,7 @@ from monitoring.geometry import Geometry
 from monitoring.history import lowest_offsets
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger, part_of
+from monitoring.sketch import Sketch
 
 # A window moves on by a quarter of itself. By half, a change is seen up to a quarter of a window later; by an
 # eighth, twice the evaluations see nearly the same records.
@@ -170,7 +171,17 @@ class SlidingBlocks:
         # An unfinished block alone may be a handful of records; the one before it is then better than none.
         if sum(block.rows for block in chosen) < self.block_rows:
             chosen = kept[-2:]
-        return self._compare(chosen)
+        return self.compare(self._sum(chosen))
+
+    def sketch(self) -> Sketch | None:
+        """The newest window, to be added to that of other instances; None before the first is full."""
+        window = list(self._blocks)[-BLOCKS_IN_WINDOW:]
+        return self._sum(window) if len(window) == BLOCKS_IN_WINDOW else None
+
+    def compare(self, sketch: Sketch) -> Current:
+        """Some records against the reference."""
+        judgement = self._criteria.judge(sketch.counts, sketch.products)
+        return Current(judgement, sketch.counts, sketch.moments, sketch.rows)
 
     def snapshot(self, ledger: Ledger, name: str) -> BlocksState:
         """Put the blocks into the ledger as NAME/0, NAME/1 …; a finished one is written once."""
@@ -216,14 +227,14 @@ class SlidingBlocks:
         self._open = blocks.pop() if state.open else None
         self._blocks.extend(blocks)
         if len(self._blocks) >= BLOCKS_IN_WINDOW:
-            self.latest = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
+            self.latest = self.compare(self._sum(list(self._blocks)[-BLOCKS_IN_WINDOW:]))
         return True
 
     def _stored_block(self, part: str, parts: Mapping[str, bytes]) -> Block:
         return unpack_block(part, part_of(parts, part), bins=len(self.layout.counts), values=self.values)
 
     def _evaluate(self) -> BlockFinding | None:
-        window = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
+        window = self.compare(self._sum(list(self._blocks)[-BLOCKS_IN_WINDOW:]))
         self.latest = window
         anything = window.judgement.anything
         if self.standing:
@@ -251,11 +262,14 @@ class SlidingBlocks:
             onset = block
         return onset.start
 
-    def _compare(self, blocks: list[Block]) -> Current:
-        counts = np.sum([block.counts for block in blocks], axis=0)
-        moments = np.sum([block.moments for block in blocks], axis=0)
-        products = np.sum([block.products for block in blocks], axis=0)
-        return Current(self._criteria.judge(counts, products), counts, moments, sum(block.rows for block in blocks))
+    def _sum(self, blocks: list[Block]) -> Sketch:
+        return Sketch(
+            self.layout.digest,
+            np.sum([block.counts for block in blocks], axis=0),
+            np.sum([block.moments for block in blocks], axis=0),
+            np.sum([block.products for block in blocks], axis=0),
+            sum(block.rows for block in blocks),
+        )
 
     def _begin(self, rows: Rows, at: int) -> Block:
         start = Start(

@@ -15,6 +15,7 @@ from monitoring.blocks import BlockFinding, BlocksState, Current, Rows, SlidingB
 from monitoring.dependence import Pairs
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
+from monitoring.sketch import Sketch
 
 
 class DataMonitor:
@@ -99,6 +100,16 @@ class DataMonitor:
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """The features to blame for a finding."""
         return self._blame(finding.window)
+
+    def sketch(self) -> Sketch | None:
+        """The newest window as counts, to be added to that of instances that read other partitions; None before the
+        first is full."""
+        return self._window.sketch()
+
+    def compare(self, sketch: Sketch) -> tuple[Current, list[Blame]]:
+        """What this monitor would say of the records of a sketch, merged from several instances or not."""
+        current = self._window.compare(sketch)
+        return current, self._blame(current)
 
     def blame_since(self, event_time: int) -> list[Blame]:
         """The features that look drifted in the records from `event_time` on; empty if none does."""

@@ -1,5 +1,6 @@
 """Where the bins of many variables lie in one flat array, and what the reference counted in them."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ class Layout:
     owner : variable of each bin, int64 [bins].
     counts : reference counts, int64 [bins].
     totals : reference records of each variable, float64 [V].
+    digest : the same for the same variables with the same reference counts, and for no others.
     """
 
     def __init__(self, counts: Mapping[str, Sequence[int]]) -> None:
@@ -32,6 +34,9 @@ class Layout:
         self.counts: NDArray[np.int64] = np.array([c for values in counts.values() for c in values], dtype=np.int64)
         self.weights: NDArray[np.float64] = self.counts.astype(np.float64)
         self.totals: NDArray[np.float64] = np.add.reduceat(self.weights, self.starts)
+        digest = hashlib.sha256("\0".join(self.names).encode("utf-8", "surrogatepass"))
+        digest.update(self.starts.tobytes() + self.counts.tobytes())
+        self.digest = digest.hexdigest()[:16]
 
     def bins(self, variable: int) -> slice:
         """The flat bins of one variable."""
