@@ -14,9 +14,9 @@ from monitoring.criteria import Criteria, Judgement
 from monitoring.dependence import Pairs
 from monitoring.divergence import Comparison, compare
 from monitoring.geometry import Geometry
-from monitoring.history import lowest_offsets
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger, part_of
+from monitoring.lowest import LowestOffsets
 from monitoring.sketch import Sketch
 
 # A window moves on by a quarter of itself. By half, a change is seen up to a quarter of a window later; by an
@@ -145,9 +145,10 @@ class SlidingBlocks:
     def update(self, rows: Rows) -> list[BlockFinding]:
         """Take records; gives a finding where one begins."""
         findings, start, n = [], 0, len(rows)
+        lowest = LowestOffsets(rows.partitions, rows.offsets)
         while start < n:
             if self._open is None:
-                self._open = self._begin(rows, start)
+                self._open = self._begin(rows, start, lowest)
             block = self._open
             end = min(start + self.block_rows - block.rows, n)
             self._count(block, rows, start, end)
@@ -180,8 +181,7 @@ class SlidingBlocks:
 
     def compare(self, sketch: Sketch) -> Current:
         """Some records against the reference."""
-        judgement = self._criteria.judge(sketch.counts, sketch.products)
-        return Current(judgement, sketch.counts, sketch.moments, sketch.rows)
+        return Current(self._criteria.judge(sketch.counts, sketch.products), sketch.counts, sketch.moments, sketch.rows)
 
     def snapshot(self, ledger: Ledger, name: str) -> BlocksState:
         """Put the blocks into the ledger as NAME/0, NAME/1 …; a finished one is written once."""
@@ -218,8 +218,8 @@ class SlidingBlocks:
         self.standing, self._quiet = state.standing, state.quiet
         if state.block_rows != self.block_rows:
             return False
-        first = state.closed - state.kept
-        blocks = [self._stored_block(f"{name}/{n}", parts) for n in range(first, state.closed + state.open)]
+        kept = range(state.closed - state.kept, state.closed + state.open)
+        blocks = [self._stored_block(f"{name}/{number}", parts) for number in kept]
         if any(block.products.shape != self._no_products().shape for block in blocks):
             return False
         self._in_a_row = state.in_a_row
@@ -263,23 +263,23 @@ class SlidingBlocks:
         return onset.start
 
     def _sum(self, blocks: list[Block]) -> Sketch:
+        first, *rest = blocks
         return Sketch(
             self.layout.digest,
-            np.sum([block.counts for block in blocks], axis=0),
-            np.sum([block.moments for block in blocks], axis=0),
-            np.sum([block.products for block in blocks], axis=0),
+            sum((block.counts for block in rest), first.counts.copy()),
+            sum((block.moments for block in rest), first.moments.copy()),
+            sum((block.products for block in rest), first.products.copy()),
             sum(block.rows for block in blocks),
         )
 
-    def _begin(self, rows: Rows, at: int) -> Block:
+    def _begin(self, rows: Rows, at: int, lowest: LowestOffsets) -> Block:
         start = Start(
             rows.record_ids[at],
             int(rows.event_times[at]),
-            lowest_offsets(rows.partitions[at:], rows.offsets[at:], rows.feature_ends),
+            lowest.since(at, rows.feature_ends),
             dict(rows.label_ends),
         )
-        counts = np.zeros(len(self.layout.counts), dtype=np.int64)
-        return Block(start, counts, np.zeros((3, self.values)), products=self._no_products())
+        return Block(start, np.zeros_like(self.layout.counts), np.zeros((3, self.values)), products=self._no_products())
 
     def _no_products(self) -> NDArray[np.int64]:
         return np.zeros(len(self.pairs) if self.pairs is not None else 0, dtype=np.int64)

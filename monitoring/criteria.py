@@ -16,6 +16,7 @@ from monitoring.rates import Rates, rates
 # One look is enough if it leaves no doubt: twice the effect at the cube of the level.
 _OVERWHELMING_EFFECT = 2.0
 _OVERWHELMING_POWER = 3
+_NONE: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Judgement:
     drifted: NDArray[np.int64]
     overwhelming: bool
     correlations: Correlations | None = None
-    apart: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    apart: NDArray[np.int64] = field(default_factory=lambda: _NONE)
 
     @property
     def anything(self) -> bool:
@@ -105,35 +106,24 @@ class Criteria:
 
     def judge(self, current: NDArray[np.int64], products: NDArray[np.int64] | None = None) -> Judgement:
         """Judge counts of all variables, int64 [bins], and sums of products of all pairs, int64 [P]."""
-        if self.pairs is None or products is None:
-            return self._judge(current, self.level)
-        judgement = self._judge(current, self.level / 2)
-        found = self.pairs.compare(current, products)
-        still = np.ones(len(self.geometry.ordered), dtype=np.bool_)
-        still[judgement.drifted] = False
-        size = np.abs(found.change) * (still[self.pairs.first] & still[self.pairs.second])
-        least = self.spec.minimum_correlation
-        apart = np.flatnonzero((found.adjusted < self.level / 2) & (size >= least) & (size > 0))
-        sure = (found.adjusted < (self.level / 2) ** _OVERWHELMING_POWER) & (size >= _OVERWHELMING_EFFECT * least)
-        return replace(
-            judgement,
-            correlations=found,
-            apart=apart[np.argsort(-size[apart], kind="stable")],
-            overwhelming=judgement.overwhelming or bool((sure & (size > 0)).any()),
-        )
-
-    def _judge(self, current: NDArray[np.int64], level: float) -> Judgement:
-        layout, geometry = self.layout, self.geometry
-        comparison = compare(layout, current)
+        layout, geometry, least = self.layout, self.geometry, self._least
+        level = self.level if self.pairs is None else self.level / 2
+        comparison = compare(layout, current, corrected=False)
         missing, unseen = rates(layout, geometry.missing, current), rates(layout, geometry.unseen, current)
         effects = np.stack([self.effect(comparison, current), np.abs(missing.change), np.abs(unseen.change)])
         p_values = np.stack([comparison.p_value, missing.p_value, unseen.p_value])
         asked = np.stack([comparison.p_value <= 1, missing.asked, unseen.asked])
         adjusted = np.ones(p_values.shape)
         adjusted[asked] = holm(p_values[asked])
-        told = (adjusted < level) & (effects >= self._least)
-        sure = (adjusted < level**_OVERWHELMING_POWER) & (effects >= _OVERWHELMING_EFFECT * self._least)
+        told = (adjusted < level) & (effects >= least)
         drifted = np.flatnonzero(told.any(axis=0))
+        correlations, apart, sure = None, _NONE, False
+        if self.pairs is not None and products is not None:
+            correlations = self.pairs.compare(current, products)
+            apart, sure = self._apart(self.pairs, correlations, drifted, level)
+        if len(drifted):
+            very = (adjusted < level**_OVERWHELMING_POWER) & (effects >= _OVERWHELMING_EFFECT * least)
+            sure = sure or bool(very.any())
         return Judgement(
             comparison=replace(comparison, adjusted=adjusted.min(axis=0)),
             missing=missing,
@@ -142,5 +132,22 @@ class Criteria:
             went_missing=told[1],
             became_unseen=told[2],
             drifted=drifted[np.argsort(-comparison.psi[drifted], kind="stable")],
-            overwhelming=bool(sure.any()),
+            overwhelming=sure,
+            correlations=correlations,
+            apart=apart,
         )
+
+    def _apart(
+        self, pairs: Pairs, found: Correlations, drifted: NDArray[np.int64], level: float
+    ) -> tuple[NDArray[np.int64], bool]:
+        """The pairs that have changed though neither of their variables has; and whether one leaves no doubt."""
+        least, size = self.spec.minimum_correlation, np.abs(found.change)
+        if not size.max(initial=0.0) >= least:
+            return _NONE, False
+        still = np.ones(len(self.geometry.ordered), dtype=np.bool_)
+        still[drifted] = False
+        large = (size >= least) & still[pairs.first] & still[pairs.second]
+        adjusted = found.adjusted
+        apart = np.flatnonzero(large & (adjusted < level))
+        very = (adjusted[apart] < level**_OVERWHELMING_POWER) & (size[apart] >= _OVERWHELMING_EFFECT * least)
+        return apart[np.argsort(-size[apart], kind="stable")], bool(very.any())

@@ -25,17 +25,20 @@ class Correlations:
     ----------
     before, after : rank correlation in the reference and now, float64 [P].
     p_value : of no change, float64 [P]; 1 where a variable does not vary.
-    adjusted : the same after Holm's correction over the pairs.
     """
 
     before: Floats
     after: Floats
     p_value: Floats
-    adjusted: Floats
 
     @property
     def change(self) -> Floats:
         return self.after - self.before
+
+    @property
+    def adjusted(self) -> Floats:
+        """The p-values after Holm's correction over the pairs."""
+        return holm(self.p_value)
 
 
 class Pairs:
@@ -122,4 +125,4 @@ class Pairs:
         # Whole-number scores leave a perfectly dependent pair without any variance; it is known to 1 in rows at best.
         error = np.sqrt(np.maximum(self._variance, 1.0 / self._rows) * (1.0 / n[i] + 1.0 / self._rows))
         p_value = np.where(varies, 2 * ndtr(-np.abs(after - self._before) / error), 1.0)
-        return Correlations(np.where(varies, self._before, 0.0), after, p_value, holm(p_value))
+        return Correlations(np.where(varies, self._before, 0.0), after, p_value)
