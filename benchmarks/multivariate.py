@@ -11,6 +11,9 @@ at 0.8; the changed windows keep every marginal. Compared:
   Recht 2007), median bandwidth, null by a block bootstrap of the reference (blocks of 25 rows);
 - logistic, trees: a domain classifier (logistic regression; histogram gradient boosting), two-fold cross-validated, by
   the Mann-Whitney test of its scores.
+
+Then the whole data monitor at its defaults, with pairs and without, over long quiet streams: events are false alarms.
+With `--data FILE…` also over the numeric columns of real streams (CSV with a header, the label last), shuffled.
 """
 
 import argparse
@@ -32,8 +35,10 @@ from driftline.model.columns import Columns
 from driftline.registry import Reference, describe_features
 from driftline.registry.reference import describe_pairs
 from driftline.spec import StreamSpec, parse_spec
+from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.criteria import Criteria
+from monitoring.data import DataMonitor
 from monitoring.dependence import Pairs
 from monitoring.geometry import Geometry
 
@@ -94,17 +99,7 @@ class OurPairs:
 
     def __init__(self, before: Matrix) -> None:
         spec = _spec(before.shape[1])
-        columns = _columns(before)
-        features = describe_features(spec, columns)
-        reference = Reference(
-            rows=len(before),
-            features=features,
-            prediction_counts=(1, 1),
-            confidence_counts=(1,) * 10,
-            error_rate=0.0,
-            held_out_rows=2,
-            dependence=describe_pairs(spec, columns, features),
-        )
+        reference = _reference(spec, before)
         assert reference.dependence is not None
         self._binner = FeatureBinner(spec, reference)
         layout = self._binner.layout
@@ -167,12 +162,67 @@ class Trees(Classifier):
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
 
 
+QUIET: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
+    "33 independent": lambda rng, n: rng.normal(size=(n, 33)),
+    "33, pairs at 0.8": lambda rng, n: paired(rng, n, 33),
+    "33, pairs at 0.99": lambda rng, n: paired(rng, n, 33, 0.99, 0.99),
+    "33 heavy-tailed (t of 2), pairs at 0.8": lambda rng, n: paired(rng, n, 33) / np.sqrt(rng.chisquare(2, (n, 1)) / 2),
+    "33 autocorrelated 0.5": lambda rng, n: slow(rng, n, 33, 0.5),
+    "33 autocorrelated 0.8": lambda rng, n: slow(rng, n, 33, 0.8),
+    "10 autocorrelated 0.95": lambda rng, n: slow(rng, n, 10, 0.95),
+}
+
+
+def quiet(rows: Matrix) -> dict[str, Any]:
+    """Events of the data monitor over rows that do not change, of which the first 2,000 are the reference."""
+    before, stream = rows[:ROWS], rows[ROWS:]
+    found: dict[str, Any] = {"records": len(stream)}
+    for name, multivariate in (("without pairs", False), ("with pairs", True)):
+        spec = _spec(rows.shape[1], multivariate=multivariate)
+        monitor = DataMonitor(spec, _reference(spec, before))
+        events, pairs = 0, 0
+        for start in range(0, len(stream), 2_000):
+            part = stream[start : start + 2_000]
+            n = len(part)
+            at = start + np.arange(n)
+            ids = [f"r{row}" for row in at.tolist()]
+            decoded = Decoded(ids, ["d"] * n, at, np.zeros(n, dtype=np.int64), at, _columns(part), [])
+            findings = monitor.update(decoded, {0: start + n}, {})
+            events += len(findings)
+            pairs += sum(len(finding.window.judgement.apart) > 0 for finding in findings)
+        found[name] = events
+        if multivariate:
+            found["of which by pairs"] = pairs
+    return found
+
+
+def shuffled(path: Path, rng: np.random.Generator) -> Matrix:
+    """The numeric columns of a CSV file but its last, the rows in random order."""
+    table = np.genfromtxt(path, delimiter=",", skip_header=1)[:, :-1]
+    numeric = table[:, ~np.isnan(table).all(axis=0)]
+    return rng.permutation(numeric)
+
+
 METHODS: dict[str, Any] = {"pairs": OurPairs, "mmd": Mmd, "logistic": Logistic, "trees": Trees}
 
 
-def _spec(features: int) -> StreamSpec:
+def _spec(features: int, **data: Any) -> StreamSpec:
     names = [{"name": f"f{i}", "type": "numeric"} for i in range(features)]
-    return parse_spec({"stream": "benchmark", "classes": ["a", "b"], "features": names})
+    return parse_spec({"stream": "benchmark", "classes": ["a", "b"], "features": names, "monitoring": {"data": data}})
+
+
+def _reference(spec: StreamSpec, rows: Matrix) -> Reference:
+    columns = _columns(rows)
+    features = describe_features(spec, columns)
+    return Reference(
+        rows=len(rows),
+        features=features,
+        prediction_counts=(1, 1),
+        confidence_counts=(1,) * 10,
+        error_rate=0.0,
+        held_out_rows=2,
+        dependence=describe_pairs(spec, columns, features),
+    )
 
 
 def _columns(rows: Matrix) -> Columns:
@@ -214,6 +264,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--features", type=int, nargs="+", default=[10, 33])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/multivariate.json"))
+    parser.add_argument("--quiet-records", type=int, default=100_000)
+    parser.add_argument("--data", type=Path, nargs="*", default=[], metavar="FILE")
     options = parser.parse_args()
     results = [row for features in options.features for row in measure(features, options.trials)]
     print("| features | world | " + " | ".join(METHODS) + " |")
@@ -222,9 +274,18 @@ def main() -> None:
         rows = results[at : at + len(METHODS)]
         cells = [f"{row['said']}/{row['trials']}, {1_000 * row['seconds_a_look']:.2f} ms" for row in rows]
         print(f"| {rows[0]['features']} | {rows[0]['world']} | " + " | ".join(cells) + " |")
+    silent: dict[str, Any] = {}
+    for name, make in QUIET.items():
+        silent[name] = quiet(make(np.random.default_rng(7), ROWS + options.quiet_records))
+    for path in options.data:
+        silent[f"{path.name.split('.')[0]}, shuffled"] = quiet(shuffled(path, np.random.default_rng(7)))
+    for name, found in silent.items():
+        print(f"| {name} | " + " | ".join(str(value) for value in found.values()) + " |")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     settings = {"reference_rows": ROWS, "window": WINDOW, "level": LEVEL}
-    options.out.write_text(json.dumps({"settings": settings, "results": results}, indent=1) + "\n", encoding="utf-8")
+    options.out.write_text(
+        json.dumps({"settings": settings, "results": results, "quiet": silent}, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

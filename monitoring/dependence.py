@@ -68,7 +68,8 @@ class Pairs:
         self.second = np.array([place[features[i].name] for i in dependence.second], dtype=np.int64)
         self._layout = layout
         self._before = np.array(dependence.correlation)
-        self._variance = np.array(dependence.variance)
+        # Six decimals may have been too few for a pair that depends perfectly.
+        self._variance = np.maximum(np.array(dependence.variance), 1.0 / dependence.rows)
         self._rows = dependence.rows
         scores = [
             np.zeros(len(f.counts) + 1) if isinstance(f, CategoricalReference) else np.append(bin_scores(f.counts), 0)
@@ -122,7 +123,6 @@ class Pairs:
         varies = spread > 0
         covariance = products / n[i] - mean[i] * mean[j]
         after = np.clip(np.divide(covariance, spread, out=np.zeros(len(self)), where=varies), -1.0, 1.0)
-        # Whole-number scores leave a perfectly dependent pair without any variance; it is known to 1 in rows at best.
-        error = np.sqrt(np.maximum(self._variance, 1.0 / self._rows) * (1.0 / n[i] + 1.0 / self._rows))
+        error = np.sqrt(self._variance * (1.0 / n[i] + 1.0 / self._rows))
         p_value = np.where(varies, 2 * ndtr(-np.abs(after - self._before) / error), 1.0)
         return Correlations(np.where(varies, self._before, 0.0), after, p_value)
