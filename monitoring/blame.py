@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from driftline.records.loop import Blame
 from driftline.registry.reference import CategoricalReference, FeatureReference, NumericReference
-from monitoring.blocks import Current
 from monitoring.criteria import Judgement
 from monitoring.dependence import Pairs
 from monitoring.distances import Distances, distances
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
+from monitoring.stretch import Current
 
 MOST_BLAMED = 20
 """Features named in one event; a stream of a thousand drifted features needs no list of a thousand."""

@@ -12,12 +12,13 @@ from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
 from monitoring.criteria import Criteria, Judgement
 from monitoring.dependence import Pairs
-from monitoring.divergence import Comparison, compare
+from monitoring.divergence import compare
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger, part_of
 from monitoring.lowest import LowestOffsets
 from monitoring.sketch import Sketch
+from monitoring.stretch import BlockFinding, Current, Rows
 
 # A window moves on by a quarter of itself. By half, a change is seen up to a quarter of a window later; by an
 # eighth, twice the evaluations see nearly the same records.
@@ -26,57 +27,6 @@ BLOCKS_IN_WINDOW = 4
 _KEPT = 64
 # A block's own test, when looking back for the onset: it is asked of a few blocks, after the alarm.
 _BLOCK_LEVEL = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """n records on their way into the window, in the order of event time.
-
-    Attributes
-    ----------
-    bins : flat bins, int64 [n, columns]; -1 for none.
-    values : numbers whose mean and spread a person wants to read, float [n, M]; NaN is missing.
-    partitions, offsets : place of each feature record, int64 [n].
-    feature_ends, label_ends : next offsets once these records are read.
-    """
-
-    record_ids: list[str]
-    event_times: NDArray[np.int64]
-    bins: NDArray[np.int64]
-    values: NDArray[np.float32]
-    partitions: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    feature_ends: Mapping[int, int]
-    label_ends: Mapping[int, int]
-
-    def __len__(self) -> int:
-        return len(self.record_ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """Some blocks together, compared with the reference."""
-
-    judgement: Judgement
-    counts: NDArray[np.int64]
-    moments: NDArray[np.float64]
-    rows: int
-
-    @property
-    def comparison(self) -> Comparison:
-        return self.judgement.comparison
-
-
-@dataclass(frozen=True, slots=True)
-class BlockFinding:
-    """The distribution has changed: since which block, and how it looks since then."""
-
-    onset: Start
-    window: Current
-
-    @property
-    def drifted(self) -> NDArray[np.int64]:
-        return self.window.judgement.drifted
 
 
 class BlocksState(msgspec.Struct):

@@ -11,11 +11,12 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
-from monitoring.blocks import BlockFinding, BlocksState, Current, Rows, SlidingBlocks
+from monitoring.blocks import BlocksState, SlidingBlocks
 from monitoring.dependence import Pairs
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
 from monitoring.sketch import Sketch
+from monitoring.stretch import BlockFinding, Current, Rows
 
 
 class DataMonitor:
@@ -65,7 +66,7 @@ class DataMonitor:
     def update(
         self, features: Decoded, feature_ends: Mapping[int, int], label_ends: Mapping[int, int]
     ) -> list[BlockFinding]:
-        """Take feature records; see `monitoring.blocks.Rows` for the ends."""
+        """Take feature records; see `monitoring.stretch.Rows` for the ends."""
         n = len(features)
         if not n:
             return []

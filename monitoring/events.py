@@ -3,9 +3,9 @@
 import hashlib
 
 from driftline.records.loop import Blame, DriftEvent, DriftKind, Position
-from monitoring.blocks import BlockFinding
 from monitoring.finding import ConceptFinding
 from monitoring.history import Place
+from monitoring.stretch import BlockFinding
 
 _NAMED = 3
 

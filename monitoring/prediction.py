@@ -11,11 +11,12 @@ from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
 from monitoring.blame import effects_of, share, shares_of
-from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.blocks import BlocksState, SlidingBlocks
 from monitoring.distances import distances
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
+from monitoring.stretch import BlockFinding, Rows
 
 CLASSES = "(classes)"
 CONFIDENCE = "(confidence)"
