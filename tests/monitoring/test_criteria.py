@@ -6,7 +6,9 @@ import pytest
 from driftline.errors import DriftlineError
 from driftline.records import DriftEvent
 from monitoring.core import MonitorCore
+from monitoring.data import DataMonitor
 from tests.monitoring.stream import Broker, events_of, make_reference, make_spec, numeric_columns
+from tests.monitoring.test_data import MIXED, mixed_columns, run
 
 STATISTICS = ("psi", "jensen-shannon", "kolmogorov-smirnov", "wasserstein")
 
@@ -85,3 +87,19 @@ def test_a_rate_below_its_minimum_is_not_told() -> None:
 def test_an_unknown_statistic_is_refused_by_name() -> None:
     with pytest.raises(DriftlineError, match=r"monitoring\.data\.statistic"):
         make_spec(monitoring={"data": {"statistic": "hellinger"}})
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize(("change", "detail"), [("south", 'category "south" '), ("moon", "unknown categories 0% → ")])
+def test_categories_have_no_order_and_are_judged_all_the_same(statistic: str, change: str, detail: str) -> None:
+    rng = np.random.default_rng(5)
+    spec = make_spec(MIXED, monitoring={"data": {"statistic": statistic}})
+    monitor = DataMonitor(spec, make_reference(spec, mixed_columns(rng, 1_000)))
+    now = mixed_columns(rng, 800)
+    now.categorical[rng.random(800) < 0.4, 0] = change
+    (_, finding), *_ = run(monitor, now)
+    (blame,) = monitor.blame(finding)
+    assert blame.feature == "site"
+    assert blame.detail.startswith(detail)
+    assert "kolmogorov-smirnov" not in blame.effects
+    assert (blame.effects.get("unseen", 0.0) > 0.3) == (change == "moon")
