@@ -66,7 +66,10 @@ class TestAJobInItsOwnProcess:
             registry = Registry(request_for.registry, "blobs")
             added = registry.add(Path(request_for.out), result.manifest)
             assert registry.by_job("j1") == added
-            assert registry.reference(1).rows == 120
+            stored = registry.reference(1)
+            assert stored.rows == 120
+            assert stored.dependence is not None
+            assert len(stored.dependence.first) == len(stored.features) * (len(stored.features) - 1) // 2
             assert result.metrics["accuracy"] == result.evaluation.accuracy
         finally:
             child.kill()
