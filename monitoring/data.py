@@ -11,7 +11,8 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
-from monitoring.blocks import BlocksState, SlidingBlocks
+from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
 from monitoring.dependence import Pairs
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
@@ -33,6 +34,7 @@ class DataMonitor:
     """
 
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
+        settings = spec.monitoring.data
         self._binner = FeatureBinner(spec, reference)
         self._geometry = Geometry.of_features(self._binner.references)
         self._pairs: Pairs | None = None
@@ -41,9 +43,10 @@ class DataMonitor:
         self._window = SlidingBlocks(
             self._binner.layout,
             self._geometry,
-            spec.monitoring.data,
+            settings,
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).data, block_rows(settings)),
             pairs=self._pairs,
         )
 
