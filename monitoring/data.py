@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.records.loop import Blame
-from driftline.registry.reference import Reference
+from driftline.registry.reference import FeatureReference, Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import blame_features
 from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.device_window import DeviceWindow
 from monitoring.ledger import Ledger
 
 
@@ -38,10 +39,21 @@ class DataMonitor:
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
         )
+        self.devices = DeviceWindow(self._binner.layout, len(self._binner.references), spec.monitoring.data)
+        """The newest records by device."""
 
     @property
     def standing(self) -> bool:
         return self._window.standing
+
+    @property
+    def window(self) -> SlidingBlocks:
+        return self._window
+
+    @property
+    def references(self) -> tuple[FeatureReference, ...]:
+        """Of the features, in the order of the window's variables."""
+        return self._binner.references
 
     @property
     def scores(self) -> dict[str, float]:
@@ -59,17 +71,20 @@ class DataMonitor:
         if not n:
             return []
         order: NDArray[np.intp] | slice = slice(None)
-        ids = features.record_ids
+        ids, devices = features.record_ids, features.device_ids
         if n > 1 and (np.diff(features.event_times) < 0).any():
             order = np.argsort(features.event_times, kind="stable")
             ids = [ids[i] for i in order]
+            devices = [devices[i] for i in order]
         columns = features.columns if isinstance(order, slice) else features.columns.take(order)
         values = self._binner.values(columns)
+        bins = self._binner.bins(columns, values)
+        self.devices.append(devices, bins)
         return self._window.update(
             Rows(
                 record_ids=ids,
                 event_times=features.event_times[order],
-                bins=self._binner.bins(columns, values),
+                bins=bins,
                 values=values,
                 partitions=features.partitions[order],
                 offsets=features.offsets[order],
