@@ -61,7 +61,7 @@ def break_down(
     devices = blame_parts(by_device, "device")
     suspects = tuple(by_device.names[i] or "" for i in judged.devices)
     if judged.cause == "sensor":
-        devices = _suspects_first(devices, suspects, by_device)
+        devices = _suspects(devices, suspects, by_device)
     columns = iter(range(cases.segments.shape[1]))
     parts: list[BlamedPart] = []
     for name in segments:
@@ -125,8 +125,8 @@ def _by_class(
     return blame_parts(counts, "class") if n_before else []
 
 
-def _suspects_first(devices: list[BlamedPart], suspects: tuple[str, ...], counts: Tally) -> list[BlamedPart]:
-    """The devices at fault, each with its rates, also those whose own rise is not beyond doubt; then the others."""
+def _suspects(devices: list[BlamedPart], suspects: tuple[str, ...], counts: Tally) -> list[BlamedPart]:
+    """The devices at fault, each with its rates, also those whose own rise is not beyond doubt."""
     known = {part.name: part for part in devices}
     at = {name: i for i, name in enumerate(counts.names)}
     first = []
@@ -142,4 +142,4 @@ def _suspects_first(devices: list[BlamedPart], suspects: tuple[str, ...], counts
             detail=f'device "{name}" error {before:.0%} → {after:.0%}',
         )
         first.append(known.get(name, made))
-    return [*first, *(part for part in devices if part.name not in suspects)][:MOST_NAMED]
+    return first

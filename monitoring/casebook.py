@@ -38,6 +38,19 @@ class Cases:
     def __len__(self) -> int:
         return len(self.wrong)
 
+    def between(self, start: int, stop: int) -> "Cases":
+        """Rows [start, stop)."""
+        rows = slice(start, stop)
+        return Cases(
+            self.wrong[rows],
+            self.device[rows],
+            self.truth[rows],
+            self.answer[rows],
+            self.segments[rows],
+            self.time[rows],
+            self.number[rows],
+        )
+
     def since(self, moment: Moment) -> NDArray[np.bool_]:
         """Which of them are from `moment` on, bool [n]."""
         since: NDArray[np.bool_] = (self.time > moment.event_time) | (
@@ -60,6 +73,8 @@ class Casebook:
         several = spec.task == "multilabel"
         code: Any = (np.bool_, (len(spec.classes),)) if several else np.int64
         self._segments = segments
+        self.first = 0
+        """Count of the oldest outcome that shows the world before the drift that stands, or now if none does."""
         self._rows = Rolling(
             capacity,
             wrong=np.bool_,
@@ -105,15 +120,17 @@ class Casebook:
         self._rows.append(**columns)
 
     def cases(self) -> Cases:
-        """All that is kept."""
-        time = self._rows["time"]
+        """All that is kept from `first` on."""
+        kept = slice(max(self.first - self._rows.first, 0), None)
+        rows = {name: self._rows[name][kept] for name in ("wrong", "device", "truth", "answer", "time", "number")}
+        time = rows["time"]
         order: slice | NDArray[np.intp] = slice(None)
         if len(time) > 1 and (np.diff(time) < 0).any():
             order = np.argsort(time, kind="stable")
         n = len(time)
         return Cases(
-            segments=self._rows["segments"][order] if self._segments else np.empty((n, 0), dtype=np.int64),
-            **{name: self._rows[name][order] for name in ("wrong", "device", "truth", "answer", "time", "number")},
+            segments=self._rows["segments"][kept][order] if self._segments else np.empty((n, 0), dtype=np.int64),
+            **{name: column[order] for name, column in rows.items()},
         )
 
     def snapshot(self, ledger: Ledger) -> RollingState:
@@ -127,7 +144,7 @@ class Casebook:
 
 def _chosen(devices: Sequence[str], rows: NDArray[np.intp]) -> NDArray[np.object_]:
     out = np.empty(len(rows), dtype=np.object_)
-    out[:] = [devices[row] for row in rows.tolist()]
+    out[:] = devices if len(rows) == len(devices) else [devices[row] for row in rows.tolist()]
     return out
 
 

@@ -10,21 +10,36 @@ from monitoring.shape import Shape, Transition, is_mixture, named, transition
 
 # Outcomes before the onset that show the old level, at least; and at most, with as many as came since.
 _LEVEL = 500
+# Outcomes on either side of the onset, at most: with more the onset would be lost in the chunks they are cut into.
+_MOST_ROWS = 3_000
 # More cells than this of truth and answer are too thin to compare; then only abrupt or not is said.
 _MOST_CLASSES = 30
+_FEWEST_CONFUSIONS = 100
 
 
 def shape_of_outcomes(cases: Cases, onset: Moment, classes: int) -> Shape | None:
     """How the error rate rose around `onset`."""
     since = int(cases.since(onset).sum())
-    first = max(len(cases) - since - max(_LEVEL, since), 0)
-    change = transition(cases.wrong[first:])
+    first = max(len(cases) - since - max(_LEVEL, min(since, _MOST_ROWS)), 0)
+    cases = cases.between(first, len(cases) - since + _MOST_ROWS)
+    change = transition(cases.wrong)
     if change is None or not change.wide:
         return named(change, None)
     if cases.truth.ndim == 2 or classes > _MOST_CLASSES:
         return None
-    cells = cases.truth[first:] * classes + cases.answer[first:]
+    cells = cases.truth * classes + cases.answer
     return named(change, _mixture_of_rows(change, cells, classes * classes))
+
+
+def confusions(cases: Cases, onset: Moment, classes: int) -> NDArray[np.int64] | None:
+    """How often each class was answered where each was true, since `onset`, int64 [classes²].
+
+    None if that is no table (multilabel), is too large, or holds too few outcomes to be compared with another.
+    """
+    since = cases.since(onset)
+    if cases.truth.ndim == 2 or classes > _MOST_CLASSES or since.sum() < _FEWEST_CONFUSIONS:
+        return None
+    return np.bincount(cases.truth[since] * classes + cases.answer[since], minlength=classes * classes)
 
 
 def shape_of_blocks(window: SlidingBlocks, drifted: NDArray[np.int64], *, mixtures: bool) -> Shape | None:

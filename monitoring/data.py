@@ -9,6 +9,7 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import FeatureReference, Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
+from monitoring.bin_words import feature_words
 from monitoring.binning import FeatureBinner
 from monitoring.blame import blame_features
 from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
@@ -39,7 +40,13 @@ class DataMonitor:
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
         )
-        self.devices = DeviceWindow(self._binner.layout, len(self._binner.references), spec.monitoring.data)
+        references = self._binner.references
+        self.devices = DeviceWindow(
+            self._binner.layout,
+            len(references),
+            spec.monitoring.data,
+            lambda variable, index: feature_words(references[variable], index),
+        )
         """The newest records by device."""
 
     @property
@@ -71,15 +78,14 @@ class DataMonitor:
         if not n:
             return []
         order: NDArray[np.intp] | slice = slice(None)
-        ids, devices = features.record_ids, features.device_ids
+        ids = features.record_ids
         if n > 1 and (np.diff(features.event_times) < 0).any():
             order = np.argsort(features.event_times, kind="stable")
             ids = [ids[i] for i in order]
-            devices = [devices[i] for i in order]
         columns = features.columns if isinstance(order, slice) else features.columns.take(order)
         values = self._binner.values(columns)
         bins = self._binner.bins(columns, values)
-        self.devices.append(devices, bins)
+        self.devices.append(features.device_ids, bins, None if isinstance(order, slice) else order)
         return self._window.update(
             Rows(
                 record_ids=ids,

@@ -1,14 +1,15 @@
 """The newest records' bins with their devices: enough to say whose records have drifted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.records.loop import BlamedPart
 from driftline.spec.monitoring import DataDriftSpec
+from monitoring.blame import share
 from monitoring.casebook import coded
-from monitoring.confined import Judgement, device_comparison, judge_distribution
+from monitoring.confined import Judgement, judge_distribution, most_frequent
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
 from monitoring.parts import MOST_NAMED, MOST_PARTS
@@ -28,24 +29,36 @@ class DeviceWindow:
     layout : the bins.
     columns : bins of a record.
     spec : the data-drift section.
+    words : what a bin of a variable holds, for a person.
     """
 
-    def __init__(self, layout: Layout, columns: int, spec: DataDriftSpec) -> None:
-        self._layout, self._spec = layout, spec
+    def __init__(self, layout: Layout, columns: int, spec: DataDriftSpec, words: Callable[[int, int], str]) -> None:
+        self._layout, self._spec, self._words = layout, spec, words
         # Beyond 65,534 bins (a thousand categorical features of a hundred values) the last ones are not told apart.
         self._last = min(len(layout.counts), _NO_BIN) - 1
-        capacity = min(spec.window, max(_MOST_BINS // max(columns, 1), _FEWEST_ROWS))
-        self._rows = Rolling(capacity, device=np.object_, bins=(np.uint16, (columns,)))
+        self._capacity = min(spec.window, max(_MOST_BINS // max(columns, 1), _FEWEST_ROWS))
+        self._rows = Rolling(self._capacity, device=np.object_, bins=(np.uint16, (columns,)))
 
     @property
     def total(self) -> int:
         """Records ever seen."""
         return self._rows.total
 
-    def append(self, devices: Sequence[str], bins: NDArray[np.int64]) -> None:
-        """Add records in order: devices [n] and flat bins int64 [n, columns], -1 for none."""
-        column = np.empty(len(devices), dtype=np.object_)
-        column[:] = devices
+    def append(self, devices: Sequence[str], bins: NDArray[np.int64], order: NDArray[np.intp] | None = None) -> None:
+        """Add records.
+
+        Parameters
+        ----------
+        devices : of each record, in any order.
+        bins : flat bins in the order of event time, int64 [n, columns]; -1 for none.
+        order : index in `devices` of each row of `bins`; by default its own.
+        """
+        n = len(bins)
+        kept = min(n, self._capacity)
+        column = np.empty(kept, dtype=np.object_)
+        column[:] = devices[n - kept :] if order is None else [devices[i] for i in order[n - kept :].tolist()]
+        bins = bins[n - kept :]
+        self._rows.skip(n - kept)
         if bins.size and (bins.min() < 0 or len(self._layout.counts) > _NO_BIN):
             bins = np.where(bins < 0, _NO_BIN, np.minimum(bins, self._last))
         self._rows.append(device=column, bins=bins)
@@ -62,22 +75,23 @@ class DeviceWindow:
             self._layout,
             counts,
             drifted,
-            self._spec.confidence,
-            self._spec.minimum_psi,
+            confidence=self._spec.confidence,
+            minimum_psi=self._spec.minimum_psi,
             suspects=min(len(names), MOST_PARTS),
         )
         blamed = []
         for device in judged.devices[:MOST_NAMED]:
-            small, compared = device_comparison(self._layout, counts[device], drifted)
-            worst = int(np.argmax(compared.psi))
+            excess = most_frequent(self._layout, counts[device], drifted)
             blamed.append(
                 BlamedPart(
                     name=names[device],
                     part_of="device",
-                    records=compared.rows,
-                    score=round(float(compared.psi[worst]), 4),
-                    p_value=float(compared.adjusted[worst]),
-                    detail=f'device "{names[device]}" differs most in {small.names[worst]}',
+                    before=round(excess.before, 4),
+                    after=round(excess.after, 4),
+                    records=excess.records,
+                    p_value=excess.p_value,
+                    detail=f'device "{names[device]}" {self._words(excess.variable, excess.bin)} '
+                    f"{share(excess.before, excess.after)}",
                 )
             )
         return judged, blamed

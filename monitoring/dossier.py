@@ -12,9 +12,12 @@ from driftline.registry.reference import FeatureReference, Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.blocks import BlockFinding, Current, SlidingBlocks
 from monitoring.breakdown import Breakdown, break_down, onset_of_others
+from monitoring.casebook import Cases
 from monitoring.confined import Judgement
-from monitoring.course import shape_of_blocks, shape_of_outcomes
+from monitoring.course import confusions, shape_of_blocks, shape_of_outcomes
 from monitoring.finding import ConceptFinding
+from monitoring.history import Moment
+from monitoring.layout import Layout
 from monitoring.recurrence import resembles
 from monitoring.watch import Watch
 
@@ -24,7 +27,7 @@ _FEWEST_NOW = 100
 
 
 class Dossier:
-    """Answers what is known now; remembers nothing.
+    """Answers what is known now; what is to be known again later it leaves with the watch.
 
     Parameters
     ----------
@@ -65,15 +68,17 @@ class Dossier:
         if course:
             current = self._watch.data.window.since(finding.onset.event_time)
             found = shape_of_outcomes(cases, finding.onset, len(self._spec.classes))
-            shape = "recurring" if current and self._recurs(current) else found or shape
-        return {
+            came_back = self._errs_as_before(cases, finding.onset) or (current is not None and self._recurs(current))
+            shape = "recurring" if came_back else found or shape
+        fields = {
             "classes": down.classes,
             "devices": down.devices,
             "segments": down.segments,
-            "cause": _cause(down.cause, known),
+            "cause": down.cause.cause,
             "shape": shape,
             "said": _said_of_errors(down),
         }
+        return _as_before(fields, known)
 
     def moved_on(self, finding: ConceptFinding, known: DriftEvent) -> ConceptFinding:
         """The finding from where the others' error rose, once a fault of a few devices has become more than that."""
@@ -107,12 +112,20 @@ class Dossier:
                 self._recurs(finding.window) or watch.past.knows(window.layout, finding.window.counts)
             )
             shape = "recurring" if recurs else found or shape
-        fields = {"devices": devices, "cause": _cause(judged, known), "shape": shape, "said": ""}
+        fields = {"devices": devices, "cause": judged.cause, "shape": shape, "said": ""}
         if kind is DriftKind.PRIOR:
             fields["classes"] = watch.prior.classes(finding)
         if judged.cause == "sensor":
             fields["said"] = _fault([part.name for part in devices], None)
-        return fields
+        return _as_before(fields, known)
+
+    def _errs_as_before(self, cases: Cases, onset: Moment) -> bool:
+        counts = confusions(cases, onset, len(self._spec.classes))
+        if counts is None:
+            return False
+        known = self._watch.past_errors.knows(Layout({"(confusions)": counts.tolist()}), counts)
+        self._watch.past_errors.see(counts)
+        return known
 
     def _recurs(self, current: Current) -> bool:
         data = self._watch.data
@@ -130,9 +143,18 @@ def drifted_in(window: SlidingBlocks, current: Current) -> NDArray[np.int64]:
     return window.drifted(current.comparison)
 
 
-def _cause(judged: Judgement, known: DriftEvent | None) -> str | None:
-    """A judgement that cannot be made now leaves the one made before."""
-    return judged.cause or (known.cause if known else None)
+def _as_before(fields: dict[str, Any], known: DriftEvent | None) -> dict[str, Any]:
+    """Where no judgement of the cause can be made now, the one made before stands, with the devices at fault."""
+    if fields["cause"] is not None or known is None or known.cause is None:
+        return fields
+    if known.cause == "world":
+        return {**fields, "cause": "world"}
+    return {
+        **fields,
+        "cause": "sensor",
+        "devices": known.devices,
+        "said": _fault([part.name for part in known.devices], None),
+    }
 
 
 def _said_of_errors(down: Breakdown) -> str:

@@ -18,6 +18,8 @@ _SEVERITY = {"warning": 0, "alarm": 1}
 _FIRST_LOOK = 16
 # Of an old event a look comes after this part of its age.
 _SELDOM = 8
+# After this many times `every` its shape is known or will never be.
+_YOUNG = 16
 
 
 class CaseState(msgspec.Struct):
@@ -91,6 +93,10 @@ class Lifecycle:
         case.looked = seen
         return True
 
+    def young(self, kind: DriftKind, seen: int) -> bool:
+        """Whether the standing event of a kind is still taking shape."""
+        return seen - self._cases[kind].opened <= _YOUNG * self._every
+
     def may_tell(self, kind: DriftKind, seen: int) -> bool:
         """Whether the standing event of a kind may be told again for mere news."""
         case = self._cases[kind]
@@ -160,12 +166,14 @@ def _news(before: DriftEvent, after: DriftEvent) -> bool:
     rates = [event.evidence.get("error_after") for event in (before, after)]
     if None not in rates and abs((rates[1] or 0.0) - (rates[0] or 0.0)) >= _NEWS:
         return True
+    # Where the world has changed, one more device that shows it is no news.
+    devices = after.cause == "sensor"
     # A part that is blamed no more is no news while the drift stands: near a threshold it would come and go.
     return any(
         {(p.part_of, p.name) for p in now} - {(p.part_of, p.name) for p in then}
         for then, now in (
             (before.classes, after.classes),
-            (before.devices, after.devices),
+            (before.devices, after.devices if devices else []),
             (before.segments, after.segments),
         )
     ) or bool({b.feature for b in after.features} - {b.feature for b in before.features})

@@ -1,4 +1,4 @@
-"""How the features looked in drifts that are over: a world that left may come back."""
+"""How the stream looked in drifts that are over: a world that left may come back."""
 
 from collections.abc import Mapping
 
@@ -20,20 +20,21 @@ class PastState(msgspec.Struct):
 
 
 class Past:
-    """Counts of the windows in which the features had drifted, of the drift that stands and of those before it.
+    """Counts while there was drift: of the one that stands, and of those before it.
 
     Parameters
     ----------
+    name : of its part of the state.
     minimum_psi : index below which two distributions are the same.
     """
 
-    def __init__(self, minimum_psi: float) -> None:
-        self._minimum_psi = minimum_psi
+    def __init__(self, name: str, minimum_psi: float) -> None:
+        self._name, self._minimum_psi = name, minimum_psi
         self._now: NDArray[np.int64] | None = None
         self._before: list[NDArray[np.int64]] = []
 
     def see(self, counts: NDArray[np.int64]) -> None:
-        """The features look like this while a drift stands; int64 [bins]."""
+        """It looks like this while a drift stands; int64 [bins]."""
         self._now = counts
 
     def over(self) -> None:
@@ -43,14 +44,14 @@ class Past:
             self._now = None
 
     def knows(self, layout: Layout, counts: NDArray[np.int64]) -> bool:
-        """Whether they looked like this in a drift that is over."""
+        """Whether it looked like this in a drift that is over."""
         return any(same_as(layout, counts, before, self._minimum_psi) for before in self._before)
 
     def snapshot(self, ledger: Ledger) -> PastState:
-        """Put the part past into the ledger, if there is anything to remember."""
+        """Put the part NAME into the ledger, if there is anything to remember."""
         rows = [*self._before, *([self._now] if self._now is not None else [])]
         if rows:
-            ledger.put("past", pack(None, {"counts": np.stack(rows)}))
+            ledger.put(self._name, pack(None, {"counts": np.stack(rows)}))
         return PastState(len(self._before), self._now is not None)
 
     def restore(self, state: PastState, parts: Mapping[str, bytes]) -> None:
@@ -58,9 +59,9 @@ class Past:
         wanted = state.kept + state.standing
         if not wanted:
             return
-        _, columns = unpack("past", part_of(parts, "past"), type(None))
+        _, columns = unpack(self._name, part_of(parts, self._name), type(None))
         counts = columns.get("counts")
         if counts is None or counts.ndim != 2 or len(counts) != wanted:
-            raise DamagedState(f"monitor state, part past: not {wanted} windows")
+            raise DamagedState(f"monitor state, part {self._name}: not {wanted} windows")
         self._before = list(counts[: state.kept])
         self._now = counts[-1] if state.standing else None

@@ -10,6 +10,7 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
+from monitoring.bin_words import answer_words
 from monitoring.blame import share, shares_of
 from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
 from monitoring.device_window import DeviceWindow
@@ -41,7 +42,12 @@ class PredictionMonitor:
             self._layout, spec.monitoring.data, values=1, cool_down=spec.monitoring.policy.cool_down_records
         )
         columns = 1 + (len(spec.classes) if spec.task == "multilabel" else 1)
-        self.devices = DeviceWindow(self._layout, columns, spec.monitoring.data)
+        self.devices = DeviceWindow(
+            self._layout,
+            columns,
+            spec.monitoring.data,
+            lambda variable, index: answer_words(spec.classes, reference.confidence_edges, variable, index),
+        )
         """The newest answers by device."""
 
     @property
@@ -80,7 +86,7 @@ class PredictionMonitor:
         confidence = predictions.confidences[order]
         sure = np.searchsorted(self._edges, confidence, side="left") + int(self._layout.starts[1])
         bins = np.concatenate([classes, sure[:, None]], axis=1)
-        self.devices.append([predictions.device_ids[i] for i in order], bins)
+        self.devices.append(predictions.device_ids, bins, order)
         return self._window.update(
             Rows(
                 record_ids=[predictions.record_ids[i] for i in order],

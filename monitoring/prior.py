@@ -40,8 +40,10 @@ class PriorMonitor:
         self._classes = spec.classes
         known = len(reference.class_counts) == len(spec.classes) and sum(reference.class_counts) > 0
         self._layout = Layout({CLASSES: reference.class_counts if known else (0,) * len(spec.classes)})
+        # Labels come in runs (a machine is ill for a while): twice the window of the features, for as few false alarms.
+        settings = spec.monitoring.data.model_copy(update={"window": 2 * spec.monitoring.data.window})
         self._window = SlidingBlocks(
-            self._layout, spec.monitoring.data, values=0, cool_down=spec.monitoring.policy.cool_down_records
+            self._layout, settings, values=0, cool_down=spec.monitoring.policy.cool_down_records
         )
         self.watching = known
         """Whether there is a class mix to compare with."""
@@ -69,7 +71,11 @@ class PriorMonitor:
         bins = np.where(labels, np.arange(labels.shape[1]), -1) if several else labels[:, None]
         return self._window.update(
             Rows(
-                record_ids=[outcomes.record_ids[row] for row in rows.tolist()],
+                record_ids=(
+                    outcomes.record_ids
+                    if len(rows) == len(outcomes)
+                    else [outcomes.record_ids[row] for row in rows.tolist()]
+                ),
                 event_times=outcomes.event_time[rows],
                 bins=bins.astype(np.int64),
                 values=np.empty((len(rows), 0), dtype=np.float32),

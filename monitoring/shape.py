@@ -18,9 +18,9 @@ WIDE = 100
 # to 30% is too small.
 SLOW = 250
 # Chunks that a sequence is cut into at most, and places of a change that are tried: a few ms.
-_CHUNKS = 200
-_POSITIONS = 80
-_STEPS = 600
+_CHUNKS = 100
+_POSITIONS = 50
+_STEPS = 300
 _WIDTHS = 10
 # Fewest records since the onset, and errors (or hits) on either side, below which nothing is said.
 _FEWEST = 100

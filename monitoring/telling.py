@@ -91,13 +91,18 @@ class Telling:
         event = watch.lifecycle.close(kind, "recovered")
         if kind is DriftKind.DATA:
             watch.past.over()
+        if kind is DriftKind.CONCEPT:
+            watch.past_errors.over()
+            # As in `monitoring.concept`: what came since the recovery is the new normal.
+            watch.casebook.first = watch.casebook.total - max(self._spec.monitoring.policy.cool_down_records, 100)
         return [Said(event.model_copy(update={"told_at": self._now_ms}))] if event else []
 
     def _look(self, watch: Watch, kind: DriftKind) -> list[Said]:
         known = watch.lifecycle.of(kind)
         if known is None:
             return []
-        course = watch.lifecycle.may_tell(kind, watch.seen(kind))
+        seen = watch.seen(kind)
+        course = watch.lifecycle.may_tell(kind, seen) and watch.lifecycle.young(kind, seen)
         event = (
             self._concept_now(watch, known, course=course)
             if kind is DriftKind.CONCEPT

@@ -43,6 +43,8 @@ class _WatchState(msgspec.Struct):
     answer_devices: RollingState | None = None
     events_told: list[CaseState] = []
     past: PastState | None = None
+    past_errors: PastState | None = None
+    cases_from: int = 0
 
 
 class Watch:
@@ -72,7 +74,10 @@ class Watch:
         self._segments = [name for name in spec.monitoring.segments if name != DEVICE]
         self.casebook = Casebook(spec, policy.maximum_window, len(self._segments))
         self.lifecycle = Lifecycle(spec.monitoring.update_records)
-        self.past = Past(spec.monitoring.data.minimum_psi)
+        self.past = Past("past", spec.monitoring.data.minimum_psi)
+        """How the features looked in drifts that are over."""
+        self.past_errors = Past("past-errors", spec.monitoring.data.minimum_psi)
+        """Which classes were taken for which in rises of the error that are over."""
         self.concept = ConceptMonitor(
             spec.monitoring.concept,
             capacity=policy.maximum_window,
@@ -139,6 +144,8 @@ class Watch:
             answer_devices=self.prediction.devices.snapshot(ledger, "prediction-devices"),
             events_told=self.lifecycle.snapshot(),
             past=self.past.snapshot(ledger),
+            past_errors=self.past_errors.snapshot(ledger),
+            cases_from=self.casebook.first,
         )
         ledger.put("watch", pack(state))
 
@@ -171,12 +178,15 @@ class Watch:
             self.prior.restore(state.prior, parts)
         if state.cases is not None and state.segments == self._segments:
             self.casebook.restore(state.cases, parts)
+            self.casebook.first = state.cases_from
         if state.feature_devices is not None:
             self.data.devices.restore(state.feature_devices, parts, "data-devices")
         if state.answer_devices is not None:
             self.prediction.devices.restore(state.answer_devices, parts, "prediction-devices")
         if state.past is not None:
             self.past.restore(state.past, parts)
+        if state.past_errors is not None:
+            self.past_errors.restore(state.past_errors, parts)
         self.lifecycle.restore(state.events_told)
 
     def over(self) -> list[str]:
