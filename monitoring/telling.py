@@ -46,11 +46,11 @@ class Telling:
         """A rise of the error rate was found, or one that stands has grown."""
         kind = DriftKind.CONCEPT
         identity = watch.events.get(kind) if finding.escalated else None
-        known = watch.lifecycle.of(kind) if identity else None
+        closed = [] if identity else self._closed(watch, kind)
+        known = watch.lifecycle.of(kind)
         place = self._memory.history.place(finding.onset, *self._memory.ends_of_both())
         fields = self._dossier(watch).concept(finding, known, course=True)
         event = self._concept_event(watch, finding, place, fields, identity)
-        closed = [] if identity else self._closed(watch, kind)
         watch.told(kind, event.event_id, finding.onset)
         if known is not None:
             grown = watch.lifecycle.revised(kind, _changing(event), watch.seen(kind), self._now_ms)
@@ -62,9 +62,9 @@ class Telling:
 
     def distribution(self, watch: Watch, kind: DriftKind, finding: BlockFinding) -> list[Said]:
         """A distribution has changed."""
+        closed = self._closed(watch, kind)
         fields = self._dossier(watch).distribution(kind, finding, None, course=True)
         event = self._distribution_event(watch, kind, finding, fields)
-        closed = self._closed(watch, kind)
         watch.told(kind, event.event_id, Moment(finding.onset.event_time))
         watch.lifecycle.open(event, watch.seen(kind))
         if kind is DriftKind.DATA:
@@ -89,13 +89,15 @@ class Telling:
 
     def _closed(self, watch: Watch, kind: DriftKind) -> list[Said]:
         event = watch.lifecycle.close(kind, "recovered")
+        if event is None:
+            return []
         if kind is DriftKind.DATA:
             watch.past.over()
         if kind is DriftKind.CONCEPT:
             watch.past_errors.over()
             # As in `monitoring.concept`: what came since the recovery is the new normal.
             watch.casebook.first = watch.casebook.total - max(self._spec.monitoring.policy.cool_down_records, 100)
-        return [Said(event.model_copy(update={"told_at": self._now_ms}))] if event else []
+        return [Said(event.model_copy(update={"told_at": self._now_ms}))]
 
     def _look(self, watch: Watch, kind: DriftKind) -> list[Said]:
         known = watch.lifecycle.of(kind)
