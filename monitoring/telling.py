@@ -6,15 +6,15 @@ from typing import Any
 from driftline.records.loop import DriftEvent, DriftKind, Position
 from driftline.spec.stream import StreamSpec
 from monitoring.block import Start
-from monitoring.blocks import BlockFinding
 from monitoring.data import DataMonitor
-from monitoring.dossier import Dossier, drifted_in
+from monitoring.dossier import Dossier
 from monitoring.events import concept_event, distribution_event
 from monitoring.finding import ConceptFinding
 from monitoring.history import Moment, Place
 from monitoring.memory import Memory
 from monitoring.prediction import PredictionMonitor
 from monitoring.prior import PriorMonitor
+from monitoring.stretch import BlockFinding
 from monitoring.watch import Watch
 
 # What may change in an event's life; the rest stays as its first record has it.
@@ -137,11 +137,11 @@ class Telling:
     def _distribution_now(self, watch: Watch, kind: DriftKind, known: DriftEvent, *, course: bool) -> DriftEvent | None:
         window = watch.window(kind)
         current = window.latest
-        if current is None or not len(drifted := drifted_in(window, current)):
+        if current is None or not current.judgement.anything:
             return None
         onset = known.onset
         start = Start(onset.record_id or "", onset.event_time or 0, onset.features, onset.labels)
-        finding = BlockFinding(start, drifted, current)
+        finding = BlockFinding(start, current)
         fields = self._dossier(watch).distribution(kind, finding, known, course=course)
         if kind is DriftKind.DATA:
             watch.past.see(current.counts)

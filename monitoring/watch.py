@@ -168,7 +168,9 @@ class Watch:
                 f"the detector is another ({watch.concept.detector}) or of another version: made anew from the outcomes"
             )
         if not (watch.data.restore(state.data, parts) & watch.prediction.restore(state.prediction, parts)):
-            notes.append("monitoring.data.window is another: the windows of features and answers start afresh")
+            notes.append(
+                "monitoring.data.window or multivariate is another: the windows of features and answers start afresh"
+            )
         watch._restore_later_parts(state, parts)
         return watch, notes
 
