@@ -12,7 +12,7 @@ from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
 from monitoring.blocks import BlocksState, SlidingBlocks
-from monitoring.dependence import Pairs
+from monitoring.correlation import Pairs
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
 from monitoring.sketch import Sketch
