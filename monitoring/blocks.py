@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
+from monitoring.budget import Budget
 from monitoring.criteria import Criteria, Judgement
 from monitoring.dependence import Pairs
 from monitoring.divergence import compare
@@ -27,6 +28,11 @@ BLOCKS_IN_WINDOW = 4
 _KEPT = 64
 # A block's own test, when looking back for the onset: it is asked of a few blocks, after the alarm.
 _BLOCK_LEVEL = 0.01
+
+
+def block_rows(spec: DataDriftSpec) -> int:
+    """Records from one evaluation to the next."""
+    return max(spec.window // BLOCKS_IN_WINDOW, 1)
 
 
 class BlocksState(msgspec.Struct):
@@ -59,8 +65,9 @@ class SlidingBlocks:
     layout, geometry : the bins, their reference counts and their meaning.
     spec : the data-drift section.
     values : M, how many numbers a record has beside its bins.
-    pairs : the pairs of variables to watch; None for none.
     cool_down : records without drift after which the next drift is an event of its own.
+    level : of one evaluation over all variables; see `monitoring.budget.evaluation_level`.
+    pairs : the pairs of variables to watch; None for none.
     """
 
     layout: Layout
@@ -68,6 +75,7 @@ class SlidingBlocks:
     spec: DataDriftSpec
     values: int
     cool_down: int
+    level: float = Budget.data * 100
     pairs: Pairs | None = None
     latest: Current | None = None
     """The newest evaluation."""
@@ -81,7 +89,7 @@ class SlidingBlocks:
     _criteria: Criteria = field(init=False)
 
     def __post_init__(self) -> None:
-        self._criteria = Criteria(self.spec, self.layout, self.geometry, self.spec.confidence, self.pairs)
+        self._criteria = Criteria(self.spec, self.layout, self.geometry, self.level, self.pairs)
 
     @property
     def detector(self) -> str:
@@ -90,7 +98,7 @@ class SlidingBlocks:
 
     @property
     def block_rows(self) -> int:
-        return max(self.spec.window // BLOCKS_IN_WINDOW, 1)
+        return block_rows(self.spec)
 
     @property
     def kept(self) -> list[Block]:

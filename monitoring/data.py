@@ -12,7 +12,8 @@ from driftline.wire.features import Decoded
 from monitoring.bin_words import feature_words
 from monitoring.binning import FeatureBinner
 from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
-from monitoring.blocks import BlocksState, SlidingBlocks
+from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
 from monitoring.dependence import Pairs
 from monitoring.device_window import DeviceWindow
 from monitoring.geometry import Geometry
@@ -35,6 +36,7 @@ class DataMonitor:
     """
 
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
+        settings = spec.monitoring.data
         self._binner = FeatureBinner(spec, reference)
         self._geometry = Geometry.of_features(self._binner.references)
         self._pairs: Pairs | None = None
@@ -43,9 +45,10 @@ class DataMonitor:
         self._window = SlidingBlocks(
             self._binner.layout,
             self._geometry,
-            spec.monitoring.data,
+            settings,
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).data, block_rows(settings)),
             pairs=self._pairs,
         )
         references = self._binner.references
@@ -53,6 +56,7 @@ class DataMonitor:
             self._binner.layout,
             len(references),
             spec.monitoring.data,
+            self._window.level,
             lambda variable, index: feature_words(references[variable], index),
         )
         """The newest records by device."""

@@ -12,7 +12,8 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
 from monitoring.bin_words import answer_words
 from monitoring.blame import effects_of, share, shares_of
-from monitoring.blocks import BlocksState, SlidingBlocks
+from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
 from monitoring.device_window import DeviceWindow
 from monitoring.distances import distances
 from monitoring.geometry import Geometry
@@ -40,18 +41,21 @@ class PredictionMonitor:
         self._layout = Layout({CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts})
         self._edges = np.array(reference.confidence_edges, dtype=np.float32)
         self._geometry = Geometry.of_answers(len(spec.classes), reference.confidence_edges, reference.confidence_counts)
+        settings = spec.monitoring.data
         self._window = SlidingBlocks(
             self._layout,
             self._geometry,
-            spec.monitoring.data,
+            settings,
             values=1,
             cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).prediction, block_rows(settings)),
         )
         columns = 1 + (len(spec.classes) if spec.task == "multilabel" else 1)
         self.devices = DeviceWindow(
             self._layout,
             columns,
             spec.monitoring.data,
+            self._window.level,
             lambda variable, index: answer_words(spec.classes, reference.confidence_edges, variable, index),
         )
         """The newest answers by device."""

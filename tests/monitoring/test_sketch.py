@@ -66,7 +66,7 @@ def halves(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def test_a_flip_that_neither_half_is_sure_of_is_told_by_both_together() -> None:
-    spec = make_spec(monitoring={"data": {"window": 60, "minimum_correlation": 0.1}})
+    spec = make_spec(monitoring={"data": {"window": 60, "minimum_correlation": 0.1, "confidence": 1e-3}})
     rng = np.random.default_rng(11)
     reference = reference_of(spec, together(rng, 2_000, 0.5))
     now = together(rng, 120, 0.2)
