@@ -6,7 +6,7 @@ import numpy as np
 
 from driftline.errors import DriftlineError
 from driftline.kafka.interface import Batch, Outgoing, TopicPartition
-from driftline.records.loop import DriftKind, ModelEvent
+from driftline.records.loop import DriftEvent, DriftKind, ModelEvent
 from driftline.registry.reference import Reference
 from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
@@ -20,7 +20,7 @@ from monitoring.news import Announced, News
 from monitoring.outcomes import Outcomes
 from monitoring.policy import Policy, RetrainingPolicy
 from monitoring.state import MonitorState
-from monitoring.telling import Said, Telling
+from monitoring.telling import Telling
 
 
 class MonitorCore:
@@ -84,7 +84,7 @@ class MonitorCore:
         memory.join.expire(now_ms)
         if memory.watch is not None:
             found += telling.later(memory.watch)
-        return Step(outputs=[self._announce(said) for said in found] + self._ask(now_ms))
+        return Step(outputs=[self._announce(event) for event in found] + self._ask(now_ms))
 
     def tick(self, now_ms: int) -> Step:
         """Gives up what has waited too long for its other half, and closes events that ended with their version."""
@@ -92,7 +92,7 @@ class MonitorCore:
         memory.join.expire(now_ms)
         if champion is not None and memory.watch is not None and self._news.settled(memory.watch.sequence, now_ms):
             memory.follow(champion)
-        return Step(outputs=[self._announce(said) for said in Telling(self._spec, memory, now_ms).waiting()])
+        return Step(outputs=[self._announce(event) for event in Telling(self._spec, memory, now_ms).waiting()])
 
     def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Nothing to do: the loop restores the state that belongs to these partitions before it brings a record."""
@@ -187,23 +187,23 @@ class MonitorCore:
         for event in self._news.events():
             self._policy.happened(event, self._memory.history.total)
 
-    def _take_features(self, features: Decoded, telling: Telling) -> list[Said]:
+    def _take_features(self, features: Decoded, telling: Telling) -> list[DriftEvent]:
         watch = self._memory.watch
         self._memory.values.remember(features)
         if watch is None:
             return []
         findings = watch.data.update(features, *self._memory.ends_of_both())
-        return [said for finding in findings for said in telling.distribution(watch, DriftKind.DATA, finding)]
+        return [event for finding in findings for event in telling.distribution(watch, DriftKind.DATA, finding)]
 
-    def _take_predictions(self, predictions: Predictions, telling: Telling) -> list[Said]:
+    def _take_predictions(self, predictions: Predictions, telling: Telling) -> list[DriftEvent]:
         watch = self._memory.watch
         if watch is None:
             return []
         own = predictions.model_versions == watch.version
         findings = watch.prediction.update(predictions, own, *self._memory.ends_of_both())
-        return [said for finding in findings for said in telling.distribution(watch, DriftKind.PREDICTION, finding)]
+        return [event for finding in findings for event in telling.distribution(watch, DriftKind.PREDICTION, finding)]
 
-    def _take_outcomes(self, outcomes: Outcomes, telling: Telling) -> list[Said]:
+    def _take_outcomes(self, outcomes: Outcomes, telling: Telling) -> list[DriftEvent]:
         memory, watch = self._memory, self._memory.watch
         numbers = memory.history.append(outcomes)
         memory.books.outcomes(outcomes)
@@ -212,16 +212,15 @@ class MonitorCore:
         own = np.flatnonzero(outcomes.model_version == watch.version)
         values = memory.values.recall(outcomes.source_partition[own], outcomes.source_offset[own])
         watch.casebook.append(outcomes, own, numbers[own], values)
-        said: list[Said] = []
+        told: list[DriftEvent] = []
         for finding in watch.concept.update(~outcomes.correct[own], outcomes.event_time[own], numbers[own]):
-            said += telling.concept(watch, finding)
+            told += telling.concept(watch, finding)
         for changed in watch.prior.update(outcomes, own, *memory.ends_of_both()):
-            said += telling.distribution(watch, DriftKind.PRIOR, changed)
-        return said
+            told += telling.distribution(watch, DriftKind.PRIOR, changed)
+        return told
 
-    def _announce(self, said: Said) -> Outgoing:
-        event = said.event
-        if said.counts:
+    def _announce(self, event: DriftEvent) -> Outgoing:
+        if event.counts:
             self._memory.books.event(event.kind.value, event.severity)
         if event.state != "closed":
             self._policy.drifted(event)

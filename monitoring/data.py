@@ -56,6 +56,7 @@ class DataMonitor:
             self._binner.layout,
             len(references),
             spec.monitoring.data,
+            self._window.level,
             lambda variable, index: feature_words(references[variable], index),
         )
         """The newest records by device."""

@@ -20,10 +20,6 @@ _MOST_BINS = 1_000_000
 _FEWEST_ROWS = 200
 _NO_BIN = 65_535
 
-# Of the question whose records show a drift. It is asked of a drift that was found, so it is no part of the budget of
-# false alarms.
-_LEVEL = 1e-3
-
 
 class DeviceWindow:
     """Keeps the bins and devices of the newest `spec.window` records, or of fewer on a wide stream.
@@ -33,11 +29,14 @@ class DeviceWindow:
     layout : the bins.
     columns : bins of a record.
     spec : the data-drift section.
+    level : chance below which a device's records are no chance.
     words : what a bin of a variable holds, for a person.
     """
 
-    def __init__(self, layout: Layout, columns: int, spec: DataDriftSpec, words: Callable[[int, int], str]) -> None:
-        self._layout, self._spec, self._words = layout, spec, words
+    def __init__(
+        self, layout: Layout, columns: int, spec: DataDriftSpec, level: float, words: Callable[[int, int], str]
+    ) -> None:
+        self._layout, self._spec, self._level, self._words = layout, spec, level, words
         # Beyond 65,534 bins (a thousand categorical features of a hundred values) the last ones are not told apart.
         self._last = min(len(layout.counts), _NO_BIN) - 1
         self._capacity = min(spec.window, max(_MOST_BINS // max(columns, 1), _FEWEST_ROWS))
@@ -79,7 +78,7 @@ class DeviceWindow:
             self._layout,
             counts,
             drifted,
-            confidence=_LEVEL if self._spec.confidence is None else self._spec.confidence,
+            confidence=self._level,
             minimum_psi=self._spec.minimum_psi,
             suspects=min(len(names), MOST_PARTS),
         )

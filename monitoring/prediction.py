@@ -55,6 +55,7 @@ class PredictionMonitor:
             self._layout,
             columns,
             spec.monitoring.data,
+            self._window.level,
             lambda variable, index: answer_words(spec.classes, reference.confidence_edges, variable, index),
         )
         """The newest answers by device."""

@@ -9,7 +9,8 @@ from driftline.records.loop import Blame, BlamedPart
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.blame import share, shares_of
-from monitoring.blocks import BlocksState, SlidingBlocks
+from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
@@ -48,6 +49,7 @@ class PriorMonitor:
             settings,
             values=0,
             cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).prior, block_rows(settings)),
         )
         self.watching = known
         """Whether there is a class mix to compare with."""

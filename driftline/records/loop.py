@@ -101,8 +101,14 @@ class DriftEvent(Record):
         default=None,
         description="sensor: only a few of many devices show it; world: the others show it too; null: cannot be told.",
     )
+    grown: bool = Field(default=False, description="Whether it has grown from a warning to an alarm with this record.")
     told_at: EpochMs | None = Field(default=None, description="When this record was made; detected_at is the first's.")
     summary: str = Field(description="One sentence for a person.")
+
+    @property
+    def counts(self) -> bool:
+        """Whether with this record it is one more for who counts events: it is new, or has grown to an alarm."""
+        return self.state == "opened" or self.grown
 
 
 class Window(Record):

@@ -27,13 +27,19 @@ class Message:
     def id(self) -> str:
         """The same however often it is told, so that a receiver can leave out what it knows."""
         record = self.record
-        return record.job_id if isinstance(record, RetrainingJob) else record.event_id
+        if isinstance(record, RetrainingJob):
+            return record.job_id
+        # A drift event has several records under one id.
+        again = record.revision if isinstance(record, DriftEvent) else 0
+        return f"{record.event_id}/{again}" if again else record.event_id
 
     def wanted_by(self, hook: WebhookSpec) -> bool:
-        """Whether a webhook wants to hear it."""
+        """Whether a webhook wants to hear it. Nobody is called for a drift event that was only updated."""
         if self.topic not in hook.on:
             return False
         if isinstance(self.record, DriftEvent):
+            if not self.record.counts and self.record.state != "closed":
+                return False
             return _SEVERITY[self.record.severity] >= _SEVERITY[hook.minimum_severity]
         return True
 
@@ -41,6 +47,8 @@ class Message:
         """The record as a CloudEvent 1.0 in structured JSON (CloudEvents specification, context attributes)."""
         record = self.record
         at = {"drift": "detected_at", "retraining": "requested_at", "model": "at"}[self.topic]
+        if isinstance(record, DriftEvent) and record.told_at is not None:
+            at = "told_at"
         event: dict[str, Any] = {
             "specversion": "1.0",
             "id": self.id,

@@ -139,7 +139,7 @@ class TestWhatHappened:
         life = [
             opened,
             opened.model_copy(update={"state": "updated", "revision": 1}),
-            opened.model_copy(update={"state": "updated", "revision": 2, "severity": "alarm"}),
+            opened.model_copy(update={"state": "updated", "revision": 2, "severity": "alarm", "grown": True}),
             opened.model_copy(update={"state": "updated", "revision": 3, "severity": "alarm", "shape": "abrupt"}),
             opened.model_copy(update={"state": "closed", "revision": 4, "severity": "alarm"}),
         ]
