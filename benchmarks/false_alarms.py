@@ -33,7 +33,7 @@ from monitoring.data import DataMonitor
 from monitoring.prediction import PredictionMonitor
 
 BUDGETS = ("1 per 100_000 records", "1 per 1_000_000 records")
-LIFE, BATCH = 250_000, 10_000
+LIFE, BATCH = 250_000, 2_000
 PARTS = ("concept", "data", "prediction")
 
 
@@ -168,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     kinds = [kind for kind in KINDS if not asked.kind or kind.name in asked.kind]
     weights = sum(kind.weight for kind in kinds)
     began, found = time.process_time(), {}
+    document: dict[str, Any] = {}
     print(
         "| kind | records | " + " | ".join(f"{budget}: alarms (concept, data, prediction)" for budget in budgets) + " |"
     )
@@ -181,25 +182,25 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
             left -= LIFE
         found[kind.name] = tallies
         cells = [f"{sum(t.alarms.values())} ({', '.join(map(str, t.alarms.values()))})" for t in tallies.values()]
+        document = {
+            "seed": asked.seed,
+            "cpu_seconds": round(time.process_time() - began, 1),
+            "budgets": {budget: summary({name: t[budget] for name, t in found.items()}) for budget in budgets},
+        }
+        if asked.out is not None:
+            asked.out.parent.mkdir(parents=True, exist_ok=True)
+            asked.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         print(f"| {kind.name} | {tallies[budgets[0]].records:,} | {' | '.join(cells)} |", flush=True)
-    document = {
-        "seed": asked.seed,
-        "cpu_seconds": round(time.process_time() - began, 1),
-        "budgets": {budget: summary(budget, {name: t[budget] for name, t in found.items()}) for budget in budgets},
-    }
     for budget in budgets:
         whole = document["budgets"][budget]["overall"]
         low, high = whole["interval"]
         print(
             f"{budget}: {whole['alarms']} in {whole['records']:,}: {whole['per_million']} per million, {low} to {high}"
         )
-    if asked.out is not None:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return document
 
 
-def summary(budget: str, tallies: dict[str, Tally]) -> dict[str, Any]:
+def summary(tallies: dict[str, Tally]) -> dict[str, Any]:
     """Rates per million records with their intervals, of each kind and overall."""
 
     def line(alarms: int, records: int) -> dict[str, Any]:
