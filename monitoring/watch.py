@@ -14,6 +14,7 @@ from monitoring.casebook import Casebook
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
 from monitoring.encoding import DamagedState, pack, unpack
+from monitoring.estimate import AccuracyEstimate, EstimateState
 from monitoring.finding import ConceptState
 from monitoring.history import Moment
 from monitoring.ledger import Ledger, part_of
@@ -46,6 +47,7 @@ class _WatchState(msgspec.Struct):
     past: PastState | None = None
     past_errors: PastState | None = None
     cases_from: int = 0
+    estimate: EstimateState | None = None
 
 
 class Watch:
@@ -87,6 +89,7 @@ class Watch:
             held_out_rows=reference.held_out_rows,
             share=budget_of(spec.monitoring).concept,
         )
+        self.estimate = AccuracyEstimate(reference, spec.monitoring.accuracy_window)
         self.events: dict[DriftKind, str] = {}
         """Standing events: kind → id."""
         self.onsets: dict[str, Moment] = {}
@@ -140,6 +143,7 @@ class Watch:
             data=self.data.snapshot(ledger),
             prediction=self.prediction.snapshot(ledger),
             prior=self.prior.snapshot(ledger),
+            estimate=self.estimate.snapshot(ledger),
             cases=self.casebook.snapshot(ledger),
             segments=self._segments,
             feature_devices=self.data.devices.snapshot(ledger, "data-devices"),
@@ -178,6 +182,8 @@ class Watch:
 
     def _restore_later_parts(self, state: _WatchState, parts: Mapping[str, bytes]) -> None:
         """What the first versions did not keep."""
+        if state.estimate is not None:
+            self.estimate.restore(state.estimate, parts)
         if state.prior is not None and self.prior.watching:
             self.prior.restore(state.prior, parts)
         if state.cases is not None and state.segments == self._segments:
