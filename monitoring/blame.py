@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from driftline.records.loop import Blame
 from driftline.registry.reference import CategoricalReference, FeatureReference, NumericReference
+from monitoring.correlation import Pairs
 from monitoring.criteria import Judgement
-from monitoring.dependence import Pairs
 from monitoring.distances import Distances, distances
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
 from monitoring.budget import Budget
+from monitoring.correlation import Pairs
 from monitoring.criteria import Criteria, Judgement
-from monitoring.dependence import Pairs
 from monitoring.divergence import compare
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout

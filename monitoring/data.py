@@ -14,7 +14,7 @@ from monitoring.binning import FeatureBinner
 from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
 from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
 from monitoring.budget import budget_of, evaluation_level
-from monitoring.dependence import Pairs
+from monitoring.correlation import Pairs
 from monitoring.device_window import DeviceWindow
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger

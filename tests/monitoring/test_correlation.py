@@ -13,7 +13,7 @@ from driftline.registry.reference import describe_pairs
 from driftline.spec import StreamSpec
 from monitoring.binning import FeatureBinner
 from monitoring.core import MonitorCore
-from monitoring.dependence import Correlations, Pairs
+from monitoring.correlation import Correlations, Pairs
 from tests.monitoring.stream import EPOCH, Broker, after, events_of, make_reference, make_spec, numeric_columns
 
 Matrix = NDArray[np.float64]
