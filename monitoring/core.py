@@ -11,7 +11,6 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded, FeatureDecoder
 from driftline.wire.labels import decode_labels
 from driftline.wire.predictions import Predictions, decode_predictions
-from monitoring.blocks import BlockFinding
 from monitoring.data import DataMonitor
 from monitoring.events import concept_event, distribution_event
 from monitoring.finding import ConceptFinding
@@ -24,6 +23,7 @@ from monitoring.outcomes import Outcomes
 from monitoring.policy import Policy, RetrainingPolicy
 from monitoring.prediction import PredictionMonitor
 from monitoring.state import MonitorState
+from monitoring.stretch import BlockFinding
 from monitoring.watch import Watch
 
 

@@ -27,9 +27,17 @@ class Blame(Record):
     """One feature's share in a drift."""
 
     feature: str
-    score: float = Field(description="Population stability index of the current window against the reference.")
+    score: float = Field(
+        description="Population stability index of the current window against the reference; of a pair of features, "
+        "how much their correlation changed."
+    )
     p_value: float | None = None
     detail: str = Field(default="", description="What changed, for a person, e.g. 'mean 0.31 → 0.94'.")
+    effects: dict[str, float] = Field(
+        default_factory=dict,
+        description="Further effect sizes: jensen-shannon and kolmogorov-smirnov (0 to 1), wasserstein (in standard "
+        "deviations of the reference), missing and unseen (change of the share), correlation (change).",
+    )
 
 
 class DriftKind(StrEnum):

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from driftline.spec.alerts import AlertsSpec, NotifySpec
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, Strict, TextFeature
 from driftline.spec.monitoring import MonitoringSpec
 from driftline.spec.rare import unfit
@@ -54,6 +55,8 @@ class StreamSpec(Strict):
     monitoring: MonitoringSpec = MonitoringSpec()
     training: TrainingSpec = TrainingSpec()
     rollout: RolloutSpec = RolloutSpec()
+    alerts: AlertsSpec = AlertsSpec()
+    notify: NotifySpec = NotifySpec()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -16,7 +16,10 @@ BASE: dict[str, Any] = {
     "classes": ["ok", "worn"],
     "features": [{"name": "temp", "type": "numeric"}, {"name": "site", "type": "categorical", "categories": ["n"]}],
 }
-TOP = "version, stream, task, label, classes, features, registry, kafka, serving, monitoring, training, rollout"
+TOP = (
+    "version, stream, task, label, classes, features, registry, kafka, serving, monitoring, training, rollout, alerts, "
+    "notify"
+)
 NUMBER = {"name": "x", "type": "numeric"}
 
 
