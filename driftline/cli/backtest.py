@@ -84,7 +84,7 @@ def backtest(
     rate: Annotated[float, typer.Option(help="Records a second of simulated time.")] = 10.0,
     block: Annotated[
         int, typer.Option(help="Records between two looks: labels come and models change at its ends.")
-    ] = 64,
+    ] = 32,
     drift_at: Annotated[
         list[int] | None, typer.Option(help="Row, from 0, at which the world is known to change; may be given again.")
     ] = None,
