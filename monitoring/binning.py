@@ -47,7 +47,7 @@ class FeatureBinner:
         self.references: tuple[FeatureReference, ...] = (*self._scaled, *self._listed)
         self.layout = Layout(
             {f.name: (*f.counts, f.missing) for f in self.references},
-            "".join(f.model_dump_json() for f in self.references).encode(),
+            meaning="".join(f.model_dump_json() for f in self.references).encode(),
         )
         deepest = max((len(f.edges) for f in self._scaled), default=0)
         edges = np.full((deepest, len(self._scaled)), np.inf, dtype=np.float32)

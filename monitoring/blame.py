@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from driftline.records.loop import Blame
 from driftline.registry.reference import CategoricalReference, FeatureReference, NumericReference
+from monitoring.correlation import Pairs
 from monitoring.criteria import Judgement
-from monitoring.dependence import Pairs
 from monitoring.distances import Distances, distances
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
@@ -102,7 +102,7 @@ def _feature_detail(feature: FeatureReference, variable: int, layout: Layout, cu
         moved = _moments(feature, current.moments[:, variable])
         if moved:
             return moved
-    return f"{_interval(feature.edges, strongest)} {share(before[strongest], after[strongest])}"
+    return f"{interval(feature.edges, strongest)} {share(before[strongest], after[strongest])}"
 
 
 def _moments(feature: NumericReference, moments: NDArray[np.float64]) -> str:
@@ -122,7 +122,8 @@ def _moments(feature: NumericReference, moments: NDArray[np.float64]) -> str:
     return f"{moved}, {shift:.1f} std" if math.isfinite(shift) else moved
 
 
-def _interval(edges: tuple[float, ...], index: int) -> str:
+def interval(edges: tuple[float, ...], index: int) -> str:
+    """A bin between ascending edges, in words."""
     if not edges:
         return "present"
     if index == 0:

@@ -22,7 +22,7 @@ class Start:
 @dataclass(slots=True)
 class Block:
     """Counts of a stretch of records; `moments` are count, sum and sum of squares of each value, float64 [3, M], and
-    `products` the sums of `monitoring.dependence.Pairs`, int64 [P].
+    `products` the sums of `monitoring.correlation.Pairs`, int64 [P].
     """
 
     start: Start

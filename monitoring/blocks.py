@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
 from monitoring.budget import Budget
+from monitoring.correlation import Pairs
 from monitoring.criteria import Criteria, Judgement
-from monitoring.dependence import Pairs
 from monitoring.divergence import compare
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
@@ -99,6 +99,11 @@ class SlidingBlocks:
     @property
     def block_rows(self) -> int:
         return block_rows(self.spec)
+
+    @property
+    def kept(self) -> list[Block]:
+        """The finished blocks that are remembered, oldest first."""
+        return list(self._blocks)
 
     def update(self, rows: Rows) -> list[BlockFinding]:
         """Take records; gives a finding where one begins."""

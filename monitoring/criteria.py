@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.spec.monitoring import DataDriftSpec
-from monitoring.dependence import Correlations, Pairs
+from monitoring.correlation import Correlations, Pairs
 from monitoring.distances import distances
 from monitoring.divergence import Comparison, Floats, compare, holm
 from monitoring.geometry import Geometry

@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.records.loop import Blame
-from driftline.registry.reference import Reference
+from driftline.registry.reference import FeatureReference, Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
+from monitoring.bin_words import feature_words
 from monitoring.binning import FeatureBinner
 from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
 from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
 from monitoring.budget import budget_of, evaluation_level
-from monitoring.dependence import Pairs
+from monitoring.correlation import Pairs
+from monitoring.device_window import DeviceWindow
 from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
 from monitoring.sketch import Sketch
@@ -49,6 +51,15 @@ class DataMonitor:
             level=evaluation_level(settings, budget_of(spec.monitoring).data, block_rows(settings)),
             pairs=self._pairs,
         )
+        references = self._binner.references
+        self.devices = DeviceWindow(
+            self._binner.layout,
+            len(references),
+            spec.monitoring.data,
+            self._window.level,
+            lambda variable, index: feature_words(references[variable], index),
+        )
+        """The newest records by device."""
 
     @property
     def detector(self) -> str:
@@ -57,6 +68,15 @@ class DataMonitor:
     @property
     def standing(self) -> bool:
         return self._window.standing
+
+    @property
+    def window(self) -> SlidingBlocks:
+        return self._window
+
+    @property
+    def references(self) -> tuple[FeatureReference, ...]:
+        """Of the features, in the order of the window's variables."""
+        return self._binner.references
 
     @property
     def scores(self) -> dict[str, float]:
@@ -80,11 +100,13 @@ class DataMonitor:
             ids = [ids[i] for i in order]
         columns = features.columns if isinstance(order, slice) else features.columns.take(order)
         values = self._binner.values(columns)
+        bins = self._binner.bins(columns, values)
+        self.devices.append(features.device_ids, bins, None if isinstance(order, slice) else order)
         return self._window.update(
             Rows(
                 record_ids=ids,
                 event_times=features.event_times[order],
-                bins=self._binner.bins(columns, values),
+                bins=bins,
                 values=values,
                 partitions=features.partitions[order],
                 offsets=features.offsets[order],

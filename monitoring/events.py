@@ -65,9 +65,11 @@ def distribution_event(
     detected: Position,
     now_ms: int,
 ) -> DriftEvent:
-    """The event of a data or prediction finding."""
+    """The event of a data, prediction or prior finding."""
     onset, comparison, judged = finding.onset, finding.window.comparison, finding.window.judgement
-    what = "The features" if kind is DriftKind.DATA else f"The answers of model {version}"
+    what = {DriftKind.DATA: "The features have", DriftKind.PRIOR: "The class mix of the labels has"}.get(
+        kind, f"The answers of model {version} have"
+    )
     return DriftEvent(
         event_id=event_id(stream, kind, version, onset.record_id),
         stream=stream,
@@ -89,7 +91,7 @@ def distribution_event(
             "window_records": finding.window.rows,
         },
         features=blame,
-        summary=f"{what} have changed since about record {onset.record_id}: {_extent(finding)}, most of all "
+        summary=f"{what} changed since about record {onset.record_id}: {_extent(finding)}, most of all "
         f"{_names(blame)}.",
     )
 

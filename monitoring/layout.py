@@ -27,7 +27,7 @@ class Layout:
     digest : the same for the same variables, reference counts and meaning, and for no others.
     """
 
-    def __init__(self, counts: Mapping[str, Sequence[int]], meaning: bytes = b"") -> None:
+    def __init__(self, counts: Mapping[str, Sequence[int]], *, meaning: bytes = b"") -> None:
         widths = [len(values) for values in counts.values()]
         self.names = tuple(counts)
         self.starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)

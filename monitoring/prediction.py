@@ -10,9 +10,11 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
+from monitoring.bin_words import answer_words
 from monitoring.blame import effects_of, share, shares_of
 from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
 from monitoring.budget import budget_of, evaluation_level
+from monitoring.device_window import DeviceWindow
 from monitoring.distances import distances
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
@@ -48,6 +50,15 @@ class PredictionMonitor:
             cool_down=spec.monitoring.policy.cool_down_records,
             level=evaluation_level(settings, budget_of(spec.monitoring).prediction, block_rows(settings)),
         )
+        columns = 1 + (len(spec.classes) if spec.task == "multilabel" else 1)
+        self.devices = DeviceWindow(
+            self._layout,
+            columns,
+            spec.monitoring.data,
+            self._window.level,
+            lambda variable, index: answer_words(spec.classes, reference.confidence_edges, variable, index),
+        )
+        """The newest answers by device."""
 
     @property
     def detector(self) -> str:
@@ -56,6 +67,10 @@ class PredictionMonitor:
     @property
     def standing(self) -> bool:
         return self._window.standing
+
+    @property
+    def window(self) -> SlidingBlocks:
+        return self._window
 
     @property
     def scores(self) -> dict[str, float]:
@@ -84,11 +99,13 @@ class PredictionMonitor:
             classes = codes.astype(np.int64)[:, None]
         confidence = predictions.confidences[order]
         sure = np.searchsorted(self._edges, confidence, side="left") + int(self._layout.starts[1])
+        bins = np.concatenate([classes, sure[:, None]], axis=1)
+        self.devices.append(predictions.device_ids, bins, order)
         return self._window.update(
             Rows(
                 record_ids=[predictions.record_ids[i] for i in order],
                 event_times=predictions.event_times[order],
-                bins=np.concatenate([classes, sure[:, None]], axis=1),
+                bins=bins,
                 values=confidence[:, None],
                 partitions=predictions.source_partitions[order],
                 offsets=predictions.source_offsets[order],

@@ -24,7 +24,7 @@ class Sketch:
     layout : digest of the bins (`monitoring.layout.Layout`); only sketches of the same bins can be added.
     counts : int64 [bins].
     moments : count, sum and sum of squares of each value, float64 [3, M].
-    products : sums of `monitoring.dependence.Pairs`, int64 [P].
+    products : sums of `monitoring.correlation.Pairs`, int64 [P].
     rows : how many records.
     """
 

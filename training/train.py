@@ -124,7 +124,7 @@ def train(
     with clock.stage("export"):
         exported = export(spec, fitted.network, dataset.columns, out, ours)
         save_weights(spec, fitted.network, out / WEIGHTS)
-        document = reference(spec, dataset.columns, probabilities, candidate, ours).model_dump_json()
+        document = reference(spec, dataset.columns, probabilities, candidate, ours, dataset.labels).model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
         write_card(spec, judged, held_out, probabilities, ours, out)
     if exported.reason:

@@ -32,7 +32,8 @@ def events_after(change: str, **data: Any) -> list[DriftEvent]:
         rows = range(start, start + 100)
         values = [[None if np.isnan(v) else v for v in row] for row in matrix[start : start + 100].tolist()]
         batches = broker.features(rows, np.array(values, dtype=object))
-        found += events_of(core.process(batches, 1_700_000_000_000 + start))
+        told = events_of(core.process(batches, 1_700_000_000_000 + start))
+        found += [event for event in told if event.state == "opened"]
     return found
 
 

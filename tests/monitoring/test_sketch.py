@@ -12,8 +12,8 @@ from monitoring.data import DataMonitor
 from monitoring.encoding import DamagedState
 from monitoring.sketch import Sketch
 from tests.monitoring.stream import make_reference, make_spec, numeric_columns
+from tests.monitoring.test_correlation import reference_of, together
 from tests.monitoring.test_data import MIXED, mixed_columns, run
-from tests.monitoring.test_dependence import reference_of, together
 
 WINDOW = 60
 DATA = {"data": {"window": WINDOW}}

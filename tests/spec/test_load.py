@@ -101,7 +101,7 @@ class TestEachMistakeIsNamed:
             ({"version": 2}, "version: read 2; allowed: 1"),
             (
                 {"monitoring": {"policy": {"retrain_on": ["data", "x"]}}},
-                "monitoring.policy.retrain_on[1]: read 'x'; allowed: 'concept', 'data' or 'prediction'",
+                "monitoring.policy.retrain_on[1]: read 'x'; allowed: 'concept', 'data', 'prediction' or 'prior'",
             ),
             (
                 {"stream": "My Pumps"},

@@ -13,7 +13,7 @@ from driftline.registry.reference import describe_pairs
 from driftline.spec import StreamSpec
 from monitoring.binning import FeatureBinner
 from monitoring.core import MonitorCore
-from monitoring.dependence import Correlations, Pairs
+from monitoring.correlation import Correlations, Pairs
 from tests.monitoring.stream import EPOCH, Broker, after, events_of, make_reference, make_spec, numeric_columns
 
 Matrix = NDArray[np.float64]
@@ -170,7 +170,11 @@ def told(before: Matrix, stream: Matrix, **data: object) -> list[tuple[str, list
         part = stream[start : start + 100]
         values = np.array([[None if np.isnan(v) else v for v in row] for row in part.tolist()], dtype=object)
         step = core.process(broker.features(range(start, start + len(part)), values), NOW + start)
-        found += [(e.onset.record_id or "", [b.feature for b in e.features], e.summary) for e in events_of(step)]
+        found += [
+            (e.onset.record_id or "", [b.feature for b in e.features], e.summary)
+            for e in events_of(step)
+            if e.state == "opened"
+        ]
         if start == 1_000:
             # The state goes through bytes in the middle of it all.
             parts = after({}, core.snapshot())
