@@ -1,5 +1,6 @@
 """Where the bins of many variables lie in one flat array, and what the reference counted in them."""
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +25,7 @@ class Layout:
     overdispersion : variable → factors by length of a stretch, as `driftline.registry.overdispersion` gives them;
         nothing is known of a variable that is not there.
     window : records that are compared with the reference.
+    meaning : what the bins stand for (edges, categories), as bytes; quantile bins of other edges have the same counts.
 
     Attributes
     ----------
@@ -33,7 +35,9 @@ class Layout:
     counts : reference counts, int64 [bins].
     totals : reference records of each variable, float64 [V].
     factors : overdispersion of a window's counts, at least 1, float64 [V]; 1 where more is not sure.
+    directed : the same if what is more than 1 is all in one direction, say in one bin, float64 [V].
     stretches : of the reference, from which the factor is known, float64 [V].
+    digest : the same for the same variables, reference counts and meaning, and for no others.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class Layout:
         counts: Mapping[str, Sequence[int]],
         overdispersion: Mapping[str, Sequence[float]] | None = None,
         window: int = SHORTEST,
+        *,
+        meaning: bytes = b"",
     ) -> None:
         widths = [len(values) for values in counts.values()]
         self.names = tuple(counts)
@@ -50,6 +56,7 @@ class Layout:
         self.weights: NDArray[np.float64] = self.counts.astype(np.float64)
         self.totals: NDArray[np.float64] = np.add.reduceat(self.weights, self.starts)
         self.factors = np.ones(len(widths))
+        self.directed = np.ones(len(widths))
         self.stretches = np.full(len(widths), np.inf)
         for variable, name in enumerate(self.names):
             known = (overdispersion or {}).get(name, ())
@@ -63,6 +70,10 @@ class Layout:
             freedom = max(int((self.counts[self.bins(variable)] > 0).sum()) - 1, 1)
             if factor > 1.0 + _STANDARD_ERRORS * math.sqrt(2.0 / (stretches * freedom)):
                 self.factors[variable], self.stretches[variable] = factor, stretches
+                self.directed[variable] = 1.0 + (factor - 1.0) * freedom
+        digest = hashlib.sha256("\0".join(self.names).encode("utf-8", "surrogatepass") + meaning)
+        digest.update(self.starts.tobytes() + self.counts.tobytes())
+        self.digest = digest.hexdigest()[:16]
 
     def bins(self, variable: int) -> slice:
         """The flat bins of one variable."""
