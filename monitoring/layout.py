@@ -55,6 +55,9 @@ class Layout:
         self.counts: NDArray[np.int64] = np.array([c for values in counts.values() for c in values], dtype=np.int64)
         self.weights: NDArray[np.float64] = self.counts.astype(np.float64)
         self.totals: NDArray[np.float64] = np.add.reduceat(self.weights, self.starts)
+        digest = hashlib.sha256("\0".join(self.names).encode("utf-8", "surrogatepass") + meaning)
+        digest.update(self.starts.tobytes() + self.counts.tobytes())
+        self.digest = digest.hexdigest()[:16]
         self.factors = np.ones(len(widths))
         self.directed = np.ones(len(widths))
         self.stretches = np.full(len(widths), np.inf)
@@ -71,9 +74,6 @@ class Layout:
             if factor > 1.0 + _STANDARD_ERRORS * math.sqrt(2.0 / (stretches * freedom)):
                 self.factors[variable], self.stretches[variable] = factor, stretches
                 self.directed[variable] = 1.0 + (factor - 1.0) * freedom
-        digest = hashlib.sha256("\0".join(self.names).encode("utf-8", "surrogatepass") + meaning)
-        digest.update(self.starts.tobytes() + self.counts.tobytes())
-        self.digest = digest.hexdigest()[:16]
 
     def bins(self, variable: int) -> slice:
         """The flat bins of one variable."""
