@@ -46,7 +46,8 @@ class EDetector:
     Attributes
     ----------
     rose : whether the last ring was for a rise.
-    evidence : mean wealth of the bets on a rise: the e-value.
+    evidence : mean wealth of the bets on a rise, now.
+    e_value : the same of the bets that made it ring, at the last ring; at least 1 / rate.
 
     References
     ----------
@@ -87,6 +88,7 @@ class EDetector:
         self._n_rises = int(self._rises.sum())
         self._number = 0
         self.rose = False
+        self.e_value = 0.0
         self._dependence = Dependence()
         self._last = False
         self.forget()
@@ -142,6 +144,7 @@ class EDetector:
                 "errors": self._errors,
                 "number": self._number,
                 "rose": self.rose,
+                "e_value": self.e_value,
                 "wealth": self._wealth.tolist(),
                 "product": self._product.tolist(),
                 "restarts": self._restarts.tolist(),
@@ -168,13 +171,13 @@ class EDetector:
                 return False
             rows, errors, number = (past[name] for name in ("rows", "errors", "number"))
             filled, filled_errors, filled_both, last = past["block"]
-            self.rose = bool(past["rose"])
+            rose, e_value = bool(past["rose"]), float(past["e_value"])
         except (KeyError, TypeError, ValueError):
             return False
         self._rows, self._errors, self._number = float(rows), float(errors), int(number)
         self._filled, self._filled_errors, self._filled_both = int(filled), int(filled_errors), int(filled_both)
         self._last = bool(last)
-        self._dependence = dependence
+        self._dependence, self.rose, self.e_value = dependence, rose, e_value
         for name, array in arrays.items():
             setattr(self, f"_{name}", array)
         return True
@@ -239,13 +242,16 @@ class EDetector:
 
     def _over_threshold(self, wealth: NDArray[np.float64]) -> int | None:
         """The first outcome after which either group of bets has won enough; wealth is float64 [n, bets]."""
-        risen = wealth[:, : self._n_rises].sum(axis=1) >= self._threshold * self._n_rises
-        fallen = wealth[:, self._n_rises :].sum(axis=1) >= self._threshold * (len(self._limit) - self._n_rises)
-        rang = np.flatnonzero(risen | fallen)
+        falls = len(self._limit) - self._n_rises
+        risen = wealth[:, : self._n_rises].sum(axis=1) / self._n_rises
+        fallen = wealth[:, self._n_rises :].sum(axis=1) / falls
+        rang = np.flatnonzero((risen >= self._threshold) | (fallen >= self._threshold))
         if not len(rang):
             return None
-        self.rose = bool(risen[rang[0]])
-        return int(rang[0])
+        first = int(rang[0])
+        self.rose = bool(risen[first] >= self._threshold)
+        self.e_value = float(risen[first] if self.rose else fallen[first])
+        return first
 
     def _take(self, wrong: NDArray[np.bool_]) -> int | None:
         """At most what is left of the block; the index of the outcome it rang at."""

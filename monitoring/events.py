@@ -47,6 +47,7 @@ def concept_event(
             "error_after": finding.error_after,
             "log_likelihood_ratio": finding.log_ratio,
             "labelled_since_onset": place.labelled,
+            **({} if finding.e_value is None else {"e_value": finding.e_value}),
         },
         features=blame,
         summary=f"Model {version} is wrong more often {since}: {before} {finding.error_before:.1%} → "

@@ -19,6 +19,7 @@ class ConceptFinding:
     ----------
     onset : where the rise most likely began.
     whole_life : true if the model was worse than its held-out error from its first outcome on.
+    e_value : evidence of the detector's ring, if it has such: by chance it is reached once in so many outcomes.
     escalated : true if this is an event already told of, whose severity has grown.
     """
 
@@ -30,6 +31,7 @@ class ConceptFinding:
     labelled: int
     whole_life: bool
     escalated: bool
+    e_value: float | None = None
 
 
 class ConceptState(msgspec.Struct):

@@ -133,6 +133,9 @@ def reference(
             "error_rate": 1.0 - evaluation.accuracy,
             "held_out_rows": evaluation.rows,
             "class_counts": () if labels is None else _class_counts(spec, labels),
+            "class_overdispersion": ()
+            if labels is None or labels.ndim == 2
+            else overdispersion(labels.astype(np.int64), len(spec.classes)),
         }
     )
 

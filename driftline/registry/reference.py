@@ -92,6 +92,7 @@ class Reference(Document):
     class_counts: tuple[int, ...] = Field(
         default=(), description="Labels of each class in the training window; empty in references of older versions."
     )
+    class_overdispersion: tuple[float, ...] = Field(default=(), description="Of those labels, as that of a feature.")
     dependence: Dependence | None = Field(
         default=None, description="How numeric features depend on one another; none in versions of before 2026-12."
     )
