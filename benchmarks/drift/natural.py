@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from benchmarks.drift.changes import Rows
 from benchmarks.drift.learners import make_learner
+from benchmarks.drift.parts import Part, Setting, Watcher
 from benchmarks.drift.settings import Run, watchers_of
 from benchmarks.drift.sources import KNOWN_CHANGES, Table
-from benchmarks.drift.watchers import Part, Setting, Watcher
 
 TRAINED = 1_000
 """Rows that the first model and every later one is trained on; nobody watches meanwhile."""

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.drift.calibration import FAMILIES, Calibrated, calibrate, river_watcher
+from benchmarks.drift.calibration import FAMILIES, Calibrated, calibrate
 from benchmarks.drift.changes import Variant
 from benchmarks.drift.learners import Evaluation, LearnerName
+from benchmarks.drift.parts import Part, Setting, Watcher
 from benchmarks.drift.sources import Source
 from benchmarks.drift.trials import Outcome, clean_errors, run_trial
-from benchmarks.drift.watchers import Concept, Data, Part, Setting, Watcher, dummies
+from benchmarks.drift.watchers import Concept, Data, dummies
 
 OURS: dict[str, Callable[[Setting], Watcher]] = {"driftline": Concept, "driftline-data": Data}
 # The seeds of the trials count up from 0; those of the calibration never meet them.
@@ -36,8 +37,10 @@ class Run:
 def watchers_of(run: Run, setting: Setting) -> list[Watcher]:
     """New watchers for one stream."""
     made = [make(setting) for name, make in OURS.items() if name in run.detectors]
-    made += [river_watcher(name, None, "default") for name in FAMILIES if name in run.detectors]
-    made += [river_watcher(name, value, "calibrated") for name, value in run.calibrated if name in run.detectors]
+    made += [FAMILIES[name].make(f"{name} default", None) for name in FAMILIES if name in run.detectors]
+    made += [
+        FAMILIES[name].make(f"{name} calibrated", value) for name, value in run.calibrated if name in run.detectors
+    ]
     return [*made, *dummies()]
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.drift.bounds import page, true_ratios
 from benchmarks.drift.changes import Altered, Rows, Variant, mixed
 from benchmarks.drift.learners import LearnerName, make_learner
+from benchmarks.drift.parts import Part, Setting, Watcher
 from benchmarks.drift.scoring import Episode
 from benchmarks.drift.sources import Source
-from benchmarks.drift.watchers import Part, Setting, Watcher, page, true_ratios
 
 TRAINED = 0.25
 """Share of a stream that the model is trained on; the watch begins behind it."""

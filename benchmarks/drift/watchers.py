@@ -1,15 +1,13 @@
-"""What watches a stream: driftline's monitors, river's detectors, dummies, and one that knows the answer."""
+"""What watches a stream: driftline's monitors, river's detectors, and dummies."""
 
 import copy
 import inspect
-import math
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.drift.learners import Evaluation
+from benchmarks.drift.parts import Part, Setting, Watcher
 from driftline.model.columns import Columns
 from driftline.registry.reference import Reference, describe_features
 from driftline.spec.load import parse_spec
@@ -17,56 +15,9 @@ from driftline.wire.features import Decoded
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
 
-Alarms = dict[str, list[NDArray[np.int64]]]
 # Outcomes that reach the concept monitor at once; an alarm counts as raised at the last of them.
 _STEP = 16
 _DATA_STEP = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Records on their way to a watcher: what it may look at, one row each.
-
-    Attributes
-    ----------
-    x : features, float32 [n, d].
-    predicted, actual : class codes, int64 [n].
-    """
-
-    x: NDArray[np.float32]
-    predicted: NDArray[np.int64]
-    actual: NDArray[np.int64]
-
-    @property
-    def wrong(self) -> NDArray[np.bool_]:
-        different: NDArray[np.bool_] = self.predicted != self.actual
-        return different
-
-    def __len__(self) -> int:
-        return len(self.actual)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a watcher is told before the first record: the model's evaluation, and the rows it was trained on."""
-
-    evaluation: Evaluation
-    trained_on: NDArray[np.float32]
-    classes: int
-
-
-class Watcher(Protocol):
-    """Watches one stream."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What its alarms are called; several if it raises alarms of several kinds."""
-
-    def watch(self, part: Part) -> list[NDArray[np.int64]]:
-        """Take the next records; for each of `names`, the rows of `part` at which it raised an alarm, ascending."""
-
-    def fork(self) -> "Watcher":
-        """Another that knows the same."""
 
 
 class Concept:
@@ -189,52 +140,6 @@ class Always:
 def dummies() -> list[Watcher]:
     """never, always, and one alarm in 2,500 records."""
     return [Always("never", 0), Always("always", 1), Always("every-2500", 2_500)]
-
-
-def page(step: NDArray[np.float64], onset: int, once_in: float = 1e5) -> NDArray[np.int64]:
-    """Alarms of Page's CUSUM of log-likelihood ratios, which is silent after its first alarm behind `onset`.
-
-    With the true ratio it has the least worst-case delay at a given mean time between false alarms, and that is at
-    least exp(threshold) (Lorden 1971, Annals of Mathematical Statistics 42(6); Moustakides 1986, Annals of Statistics
-    14(4)). So what is told the truth bounds every detector that sees as much.
-
-    Parameters
-    ----------
-    step : float [n], one for each record.
-    once_in : records between false alarms, at least.
-
-    Returns
-    -------
-    Rows of `step`, int64 [k], ascending.
-    """
-    alarms: list[int] = []
-    start = 0
-    while start < len(step):
-        total = np.concatenate([[0.0], np.cumsum(step[start:])])
-        height = total[1:] - np.minimum.accumulate(total)[:-1]
-        above = np.flatnonzero(height > math.log(once_in))
-        if not len(above):
-            break
-        alarms.append(start + int(above[0]))
-        if alarms[-1] >= onset:
-            break
-        start = alarms[-1] + 1
-    return np.array(alarms, np.int64)
-
-
-def true_ratios(
-    events: NDArray[np.int64], before: NDArray[np.int64], after: NDArray[np.int64], kinds: int
-) -> NDArray[np.float64]:
-    """The log-likelihood ratio of each event between two worlds, float [n], from a sample of events of each.
-
-    Parameters
-    ----------
-    events, before, after : codes in [0, kinds), int64 [n], [b], [a]; half an event is added to each code's count.
-    """
-    counts = [np.bincount(sample, minlength=kinds) + 0.5 for sample in (before, after)]
-    old, new = (count / count.sum() for count in counts)
-    ratio: NDArray[np.float64] = np.log(new / old)
-    return ratio[events]
 
 
 def _document(setting: Setting) -> dict[str, Any]:

@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from river.drift import KSWIN
+from scipy.stats import ks_2samp
 
 from benchmarks.drift.__main__ import main
-from benchmarks.drift.calibration import FAMILIES, BinaryKSWIN, alarms_per_million, calibrate
+from benchmarks.drift.bounds import page, true_ratios
+from benchmarks.drift.calibration import FAMILIES, alarms_per_million, calibrate
 from benchmarks.drift.changes import INJECTED, Kind, Rows, altered, mixed
+from benchmarks.drift.kswin import BinaryKSWIN
+from benchmarks.drift.parts import Part
 from benchmarks.drift.scoring import Episode, Score, mean, score
-from benchmarks.drift.watchers import page, true_ratios
 
 LENGTH = 10_000
 
@@ -123,18 +127,37 @@ def test_a_gradual_change_begins_at_the_onset_and_is_complete_after_its_width(ki
     assert mix.position[0] == 100 and (mix.x[0] == before.x[0]).all() and mix.y[0] == before.y[0]
 
 
-def test_kswin_on_bits_rings_where_that_of_river_does() -> None:
-    rng = np.random.default_rng(5)
-    errors = np.concatenate([rng.random(300) < 0.2, rng.random(200) < 0.7, rng.random(200) < 0.1]).astype(float)
-    ours, theirs = BinaryKSWIN(alpha=0.005, seed=0), KSWIN(alpha=0.005, seed=0)
-    alarms: list[list[int]] = [[], []]
-    for i, value in enumerate(errors.tolist()):
-        for detector, rung in zip((ours, theirs), alarms, strict=True):
-            detector.update(value)
-            if detector.drift_detected:
+def part_of(wrong: NDArray[np.bool_]) -> Part:
+    return Part(np.zeros((len(wrong), 0), np.float32), wrong.astype(np.int64), np.zeros(len(wrong), np.int64))
+
+
+def test_kswin_on_bits_rings_as_soon_as_that_of_river() -> None:
+    first: list[list[int]] = [[], []]
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        wrong = np.concatenate([rng.random(100) < 0.1, rng.random(60) < 0.65])
+        ours, theirs = BinaryKSWIN("", seed=seed).watch(part_of(wrong))[0], KSWIN(seed=seed)
+        rung = []
+        for i, value in enumerate(wrong.astype(float).tolist()):
+            theirs.update(value)
+            if theirs.drift_detected:
                 rung.append(i)
-    assert alarms[0] == alarms[1]
-    assert alarms[0]
+        first[0].append(int(ours[0]) if len(ours) else 160)
+        first[1].append(rung[0] if rung else 160)
+    # Both are random; the mean of 25 differences has a deviation of about 1.
+    assert np.mean(first[0]) == pytest.approx(np.mean(first[1]), abs=4)
+    assert 100 < np.mean(first[0]) < 140
+
+
+@pytest.mark.parametrize("cut", [1, 99, 100, 350])
+def test_kswin_does_not_care_how_its_records_come(cut: int) -> None:
+    wrong = np.concatenate([np.zeros(300, np.bool_), np.ones(300, np.bool_)])
+    watcher = BinaryKSWIN("", alpha=1e-6)
+    alarms = [watcher.watch(part_of(wrong[:cut]))[0], cut + watcher.watch(part_of(wrong[cut:]))[0]]
+    # No error among the older 70: 30 zeros are drawn, whatever the seed, against the newest 30 with k errors.
+    zeros = [0.0] * 30
+    enough = next(k for k in range(31) if ks_2samp(zeros, zeros[k:] + [1.0] * k, method="exact").pvalue <= 1e-6)
+    assert np.concatenate(alarms)[0] == 300 + enough - 1
 
 
 def test_calibration_takes_the_most_sensitive_value_within_the_budget() -> None:
@@ -144,7 +167,7 @@ def test_calibration_takes_the_most_sensitive_value_within_the_budget() -> None:
     chosen = calibrate(family, errors, budget=200.0)
     assert chosen.within and chosen.per_million <= 200.0
     looser = family.grid[family.grid.index(chosen.value) - 1]
-    assert alarms_per_million(lambda: family.make(looser), errors) > 200.0
+    assert alarms_per_million(lambda: family.make("", looser), errors) > 200.0
 
 
 def test_a_cusum_that_knows_the_rates_finds_the_change_and_is_silent_then() -> None:
