@@ -10,6 +10,7 @@ from benchmarks.drift.scoring import Score, mean, score
 from benchmarks.drift.trials import Outcome
 
 _FIGURES = tuple(name for name in Score.__dataclass_fields__ if name != "outside")
+_BY_STREAM = ("f1", "episode_recall", "delay", "missed", "false_alarms", "false_per_1000", "clean_per_million")
 _SHOWN = {
     "f1": "F1",
     "f1_once": "F1, once a window",
@@ -43,8 +44,8 @@ def table(outcomes: Sequence[Outcome], max_delays: Mapping[str, int]) -> dict[st
     for (scenario, source, _), group in groups.items():
         effects[scenario, source] = [(outcome.error_before, outcome.error_after) for outcome in group]
     return {
-        "columns": ["scenario", "stream", "watcher", *_FIGURES],
-        "streams": [[*key, *_figures(one.plain())] for key, one in scores.items() if " 1 " in key[0]],
+        "columns": ["scenario", "stream", "watcher", *_BY_STREAM],
+        "streams": [[*key, *_figures(one.plain(), _BY_STREAM)] for key, one in scores.items() if " 1 " in key[0]],
         "means_columns": ["scenario", "watcher", *_FIGURES],
         "means": [[*key, *_figures(mean(group))] for key, group in sorted(means.items())],
         "effects_columns": ["scenario", "stream", "error_before", "error_after", "rises_by_0.02", "falls_by_0.02"],
@@ -66,8 +67,8 @@ def markdown(tables: Mapping[str, Any], only: str = "") -> str:
     return "\n".join(lines)
 
 
-def _figures(figures: Mapping[str, Any]) -> list[Any]:
-    return [_rounded(figures[name]) for name in _FIGURES]
+def _figures(figures: Mapping[str, Any], names: Sequence[str] = _FIGURES) -> list[Any]:
+    return [_rounded(figures[name]) for name in names]
 
 
 def _effect(pairs: Sequence[tuple[float, float]]) -> list[Any]:
