@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
+from monitoring.budget import Budget
 from monitoring.divergence import Comparison, compare
 from monitoring.history import lowest_offsets
 from monitoring.layout import Layout
@@ -25,6 +26,11 @@ _OVERWHELMING_EFFECT = 2.0
 _OVERWHELMING_POWER = 3
 # A block's own test, when looking back for the onset: it is asked of a few blocks, after the alarm.
 _BLOCK_LEVEL = 0.01
+
+
+def block_rows(spec: DataDriftSpec) -> int:
+    """Records from one evaluation to the next."""
+    return max(spec.window // BLOCKS_IN_WINDOW, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class BlocksState(msgspec.Struct):
 class SlidingBlocks:
     """Watches the distribution of some variables against their reference counts.
 
-    A variable has drifted if its adjusted p-value is below `spec.confidence` and its corrected index at least
+    A variable has drifted if its adjusted p-value is below `level` and its corrected index at least
     `spec.minimum_psi`. Two evaluations in a row with a drifted variable make a finding, or one that leaves no doubt.
     Then there is silence until nothing has drifted for `cool_down` records.
 
@@ -103,12 +109,14 @@ class SlidingBlocks:
     spec : the data-drift section.
     values : M, how many numbers a record has beside its bins.
     cool_down : records without drift after which the next drift is an event of its own.
+    level : of one evaluation over all variables; see `monitoring.budget.evaluation_level`.
     """
 
     layout: Layout
     spec: DataDriftSpec
     values: int
     cool_down: int
+    level: float = Budget.data * 100
     latest: Current | None = None
     """The newest evaluation."""
     standing: bool = False
@@ -121,7 +129,7 @@ class SlidingBlocks:
 
     @property
     def block_rows(self) -> int:
-        return max(self.spec.window // BLOCKS_IN_WINDOW, 1)
+        return block_rows(self.spec)
 
     def update(self, rows: Rows) -> list[BlockFinding]:
         """Take records; gives a finding where one begins."""
@@ -156,7 +164,7 @@ class SlidingBlocks:
 
     def drifted(self, comparison: Comparison) -> NDArray[np.int64]:
         """Indices of the drifted variables, most drifted first."""
-        found = np.flatnonzero((comparison.adjusted < self.spec.confidence) & (comparison.psi >= self.spec.minimum_psi))
+        found = np.flatnonzero((comparison.adjusted < self.level) & (comparison.psi >= self.spec.minimum_psi))
         return found[np.argsort(-comparison.psi[found], kind="stable")]
 
     def snapshot(self, ledger: Ledger, name: str) -> BlocksState:
@@ -224,7 +232,7 @@ class SlidingBlocks:
     def _overwhelming(self, comparison: Comparison) -> bool:
         return bool(
             (
-                (comparison.adjusted < self.spec.confidence**_OVERWHELMING_POWER)
+                (comparison.adjusted < self.level**_OVERWHELMING_POWER)
                 & (comparison.psi >= _OVERWHELMING_EFFECT * self.spec.minimum_psi)
             ).any()
         )

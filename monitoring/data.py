@@ -11,7 +11,8 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
 from monitoring.blame import blame_features
-from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
 from monitoring.ledger import Ledger
 
 
@@ -31,12 +32,14 @@ class DataMonitor:
     detector = "psi+chi-square"
 
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
+        settings = spec.monitoring.data
         self._binner = FeatureBinner(spec, reference)
         self._window = SlidingBlocks(
             self._binner.layout,
-            spec.monitoring.data,
+            settings,
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).data, block_rows(settings)),
         )
 
     @property

@@ -11,7 +11,8 @@ from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
 from monitoring.blame import share, shares_of
-from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
 
@@ -36,8 +37,13 @@ class PredictionMonitor:
         self._decision = Decision(spec)
         self._layout = Layout({CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts})
         self._edges = np.array(reference.confidence_edges, dtype=np.float32)
+        settings = spec.monitoring.data
         self._window = SlidingBlocks(
-            self._layout, spec.monitoring.data, values=1, cool_down=spec.monitoring.policy.cool_down_records
+            self._layout,
+            settings,
+            values=1,
+            cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).prediction, block_rows(settings)),
         )
 
     @property

@@ -9,6 +9,7 @@ from driftline.records.loop import DriftKind
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.blocks import BlocksState
+from monitoring.budget import budget_of
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
 from monitoring.encoding import DamagedState, pack, unpack
@@ -60,6 +61,7 @@ class Watch:
             cool_down=policy.cool_down_records,
             error_rate=reference.error_rate,
             held_out_rows=reference.held_out_rows,
+            share=budget_of(spec.monitoring).concept,
         )
         self.events: dict[DriftKind, str] = {}
         """Standing events: kind → id."""
