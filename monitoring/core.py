@@ -213,7 +213,7 @@ class MonitorCore:
         if watch is None:
             return []
         own = outcomes.model_version == watch.version
-        findings = watch.concept.update(~outcomes.correct[own], outcomes.event_time[own], numbers[own])
+        findings = watch.judge(~outcomes.correct[own], outcomes.answers[own], outcomes.event_time[own], numbers[own])
         return [self._concept_event(watch, finding, now_ms) for finding in findings]
 
     def _concept_event(self, watch: Watch, finding: ConceptFinding, now_ms: int) -> DriftEvent:
@@ -228,6 +228,7 @@ class MonitorCore:
             detected=self._here(),
             now_ms=now_ms,
             identity=watch.events.get(DriftKind.CONCEPT) if finding.escalated else None,
+            answer=None if finding.answer is None else str(self._spec.classes[finding.answer]),
         )
         watch.told(DriftKind.CONCEPT, event.event_id, finding.onset)
         return event

@@ -19,7 +19,8 @@ class ConceptFinding:
     ----------
     onset : where the rise most likely began.
     whole_life : true if the model was worse than its held-out error from its first outcome on.
-    escalated : true if this is an event already told of, whose severity has grown.
+    escalated : true if this is an event already told of, whose severity has grown or which has reached all answers.
+    answer : the class code of the one answer that the figures are of; None if they are of all.
     """
 
     severity: Literal["warning", "alarm"]
@@ -30,6 +31,7 @@ class ConceptFinding:
     labelled: int
     whole_life: bool
     escalated: bool
+    answer: int | None = None
 
 
 class ConceptState(msgspec.Struct):

@@ -25,7 +25,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", default=[], help="kinds of change; all without it")
     parser.add_argument("--learner", choices=("tree", "naive-bayes", "hoeffding-tree"), default="tree")
     parser.add_argument("--detectors", nargs="+", choices=(*OURS, *FAMILIES), default=[*OURS, *FAMILIES])
-    parser.add_argument("--calibration-records", type=int, default=700_000)
+    parser.add_argument("--calibration-records", type=int, default=400_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one draw and a coarse calibration, to see that it runs")
     chosen = parser.parse_args(arguments)

@@ -1,7 +1,6 @@
 """What watches a stream: driftline's monitors, river's detectors, and dummies."""
 
 import copy
-import inspect
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from benchmarks.drift.parts import Part, Setting, Watcher
 from driftline.model.columns import Columns
 from driftline.registry.reference import Reference, describe_features
 from driftline.spec.load import parse_spec
+from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
-from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
+from monitoring.watch import Watch
 
 # Outcomes that reach the concept monitor at once; an alarm counts as raised at the last of them.
 _STEP = 16
@@ -21,22 +21,18 @@ _DATA_STEP = 100
 
 
 class Concept:
-    """driftline's concept monitor, on the defaults of a specification.
+    """driftline's judgement of outcomes, on the defaults of a specification.
 
     After an alarm it stands until it has seen the recovery by itself, as in service while no new version comes.
-    `driftline` are its alarms, `driftline-warnings` all that it says.
+    `driftline` are its alarms, `driftline-warnings` all that it says, each event once.
     """
 
     names = ("driftline", "driftline-warnings")
 
     def __init__(self, setting: Setting) -> None:
         spec = parse_spec(_document(setting))
-        policy = spec.monitoring.policy
-        known: dict[str, Any] = {"error_rate": setting.evaluation.error_rate, "held_out_rows": setting.evaluation.rows}
-        self._monitor = ConceptMonitor(
-            spec.monitoring.concept, capacity=policy.maximum_window, cool_down=policy.cool_down_records, **known
-        )
-        self._takes_answers = "predicted" in inspect.signature(self._monitor.update).parameters
+        self._watch = Watch(spec, 1, _reference(setting, spec))
+        self._alarmed = False
         self._seen = 0
 
     def watch(self, part: Part) -> list[NDArray[np.int64]]:
@@ -46,12 +42,13 @@ class Concept:
         for at in range(0, len(part), _STEP):
             end = min(at + _STEP, len(part))
             numbers = np.arange(self._seen + at, self._seen + end)
-            more: dict[str, Any] = {"predicted": part.predicted[at:end]} if self._takes_answers else {}
-            for finding in self._monitor.update(wrong[at:end], numbers, numbers, **more):
-                if finding.severity == "alarm":
-                    alarms.append(end - 1)
+            for finding in self._watch.judge(wrong[at:end], part.predicted[at:end], numbers, numbers):
                 if not finding.escalated:
                     told.append(end - 1)
+                    self._alarmed = False
+                if finding.severity == "alarm" and not self._alarmed:
+                    alarms.append(end - 1)
+                    self._alarmed = True
         self._seen += len(part)
         return [np.array(alarms, np.int64), np.array(told, np.int64)]
 
@@ -66,17 +63,7 @@ class Data:
 
     def __init__(self, setting: Setting) -> None:
         spec = parse_spec(_document(setting))
-        columns = _columns(setting.trained_on)
-        empty = (0,) * max(setting.classes, 2)
-        reference = Reference(
-            rows=len(columns),
-            features=describe_features(spec, columns),
-            prediction_counts=empty,
-            confidence_counts=(0,) * 10,
-            error_rate=setting.evaluation.error_rate,
-            held_out_rows=setting.evaluation.rows,
-        )
-        self._monitor = DataMonitor(spec, reference)
+        self._monitor = DataMonitor(spec, _reference(setting, spec))
         self._seen = 0
 
     def watch(self, part: Part) -> list[NDArray[np.int64]]:
@@ -148,6 +135,18 @@ def _document(setting: Setting) -> dict[str, Any]:
         "classes": [str(code) for code in range(max(setting.classes, 2))],
         "features": [{"name": f"x{j}", "type": "numeric"} for j in range(setting.trained_on.shape[1])],
     }
+
+
+def _reference(setting: Setting, spec: StreamSpec) -> Reference:
+    columns = _columns(setting.trained_on)
+    return Reference(
+        rows=len(columns),
+        features=describe_features(spec, columns),
+        prediction_counts=(0,) * len(spec.classes),
+        confidence_counts=(0,) * 10,
+        error_rate=setting.evaluation.error_rate,
+        held_out_rows=setting.evaluation.rows,
+    )
 
 
 def _columns(x: NDArray[np.float32]) -> Columns:
