@@ -343,7 +343,7 @@ class ConceptMonitor:
         self._active = min(newest, len(self._rows))
         self._baseline = NOTHING_KNOWN
         self._suspicion = 0
-        self._trigger = make_trigger(self._spec, self._share)
+        self._trigger.forget()
         self._trigger.learn(self._rows["wrong"][len(self._rows) - self._active :][-self._trigger.memory :])
 
     def _clear(self, split: Split) -> bool:
@@ -365,4 +365,4 @@ class ConceptMonitor:
             return
         history = np.zeros(rows, dtype=np.bool_)
         history[: round(rows * self._baseline.errors / self._baseline.rows)] = True
-        self._trigger.learn(np.random.default_rng(0).permutation(history))
+        self._trigger.learn(np.random.default_rng(0).permutation(history), in_order=False)

@@ -35,7 +35,11 @@ class PredictionMonitor:
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._classes = spec.classes
         self._decision = Decision(spec)
-        self._layout = Layout({CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts})
+        self._layout = Layout(
+            {CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts},
+            {CLASSES: reference.prediction_overdispersion, CONFIDENCE: reference.confidence_overdispersion},
+            spec.monitoring.data.window,
+        )
         self._edges = np.array(reference.confidence_edges, dtype=np.float32)
         settings = spec.monitoring.data
         self._window = SlidingBlocks(
