@@ -40,7 +40,8 @@ class AnswerMonitor:
     outcomes. It rings by mistake at most once in 1 / rate of its own outcomes, and every outcome belongs to one
     answer: so all of them together ring at most once in 1 / rate outcomes, however many answers there are.
 
-    After a finding it is silent until the error of that answer has come more than half the way back.
+    After a finding it is silent until the error of that answer has come more than half the way back, or the model has
+    hardly given it in `capacity` outcomes.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ class AnswerMonitor:
 
     def __init__(self, spec: ConceptDriftSpec, capacity: int, share: float = Budget.answers) -> None:
         self._spec = spec
+        self._capacity = capacity
         self._rate = concept_rate(spec, share)
         self._rows = Rolling(capacity, wrong=np.bool_, answer=np.int64, time=np.int64, number=np.int64)
         self._standing: ConceptFinding | None = None
@@ -181,6 +183,9 @@ class AnswerMonitor:
         newest = slice(len(self._rows) - since, None)
         own = self._rows["wrong"][newest][self._rows["answer"][newest] == standing.answer]
         if len(own) < _RECOVERY:
+            if since == self._capacity:
+                # The model hardly says it any more: nothing will ever show that it is right again.
+                self.forget()
             return
         if own[-_RECOVERY:].mean() <= (standing.error_before + standing.error_after) / 2:
             self.forget()

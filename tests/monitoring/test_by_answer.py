@@ -118,6 +118,16 @@ def test_a_recovery_ends_it_and_the_next_rise_is_told() -> None:
     assert monitor.standing is not None
 
 
+def test_an_answer_that_is_given_no_more_does_not_silence_the_others() -> None:
+    wrong, answers = swapped(classes=4, n=12_000, change=2_000)
+    late = np.arange(12_000) >= 2_200
+    answers[late & (answers == 3)] = 0
+    wrong[late] = np.random.default_rng(9).random(9_800) < 0.2
+    wrong[(answers == 1) & (np.arange(12_000) >= 9_000)] = True
+    found = feed(AnswerMonitor(ConceptDriftSpec(), 4_000), (wrong, answers), range(0, 12_000, 50))
+    assert [finding.answer for _, finding in found] == [3, 1]
+
+
 def test_a_rise_that_reaches_all_answers_is_told_as_the_same_event() -> None:
     spec = make_spec()
     watch = Watch(spec, 1, reference_of(spec, error_rate=0.2))
