@@ -92,6 +92,7 @@ class ConceptMonitor:
         self._trigger = make_trigger(spec, share)
         self._warm_up(self._trigger.memory)
         self._active = 0
+        self._ringing = False
         self._suspicion = 0
         self._suspected = 0
         self._next_look = 0
@@ -151,6 +152,7 @@ class ConceptMonitor:
             next_look=self._next_look,
             standing=self._standing,
             since_finding=self._since_finding,
+            ringing=self._ringing,
         )
 
     def restore(self, state: ConceptState, parts: Mapping[str, bytes]) -> bool:
@@ -169,7 +171,7 @@ class ConceptMonitor:
         self._active = min(state.active, len(self._rows))
         self._baseline = state.baseline
         self._suspicion, self._suspected, self._next_look = state.suspicion, state.suspected, state.next_look
-        self._standing, self._since_finding = state.standing, state.since_finding
+        self._standing, self._since_finding, self._ringing = state.standing, state.since_finding, state.ringing
         self._trigger = make_trigger(self._spec, self._share)
         if self._trigger.restore(state.trigger):
             return True
@@ -205,7 +207,11 @@ class ConceptMonitor:
             return n, self._follow(self._standing, n)
         if self._trigger.proven:
             return n, None if rang is None else self._rang()
-        return n, self._suspect(n, self._trigger.update(wrong))
+        self._ringing |= self._trigger.update(wrong)
+        if self._rows.total % _CHUNK:
+            return n, None
+        rang, self._ringing = self._ringing, False
+        return n, self._suspect(_CHUNK, rang)
 
     def _append(self, wrong: NDArray[np.bool_], times: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
         self._rows.append(wrong=wrong, time=times, number=numbers)
@@ -343,6 +349,7 @@ class ConceptMonitor:
         self._active = min(newest, len(self._rows))
         self._baseline = NOTHING_KNOWN
         self._suspicion = 0
+        self._ringing = False
         self._trigger.forget()
         self._trigger.learn(self._rows["wrong"][len(self._rows) - self._active :][-self._trigger.memory :])
 

@@ -10,6 +10,7 @@ from driftline.registry.overdispersion import SHORTEST
 
 # From here on a factor above 1 is no chance: one variable in a thousand.
 _STANDARD_ERRORS = 3.0
+_SATURATED = 0.8
 
 
 class Layout:
@@ -55,8 +56,10 @@ class Layout:
             if not known:
                 continue
             scale = min(max(round(math.log2(window / SHORTEST)), 0), len(known) - 1)
-            stretches = max(self.totals[variable] // (SHORTEST * 2**scale), 2.0)
             factor = max(known[: scale + 1])
+            # Where shorter stretches vary as much already, there are more of them to know it from.
+            shortest = next(i for i, shorter in enumerate(known) if shorter >= _SATURATED * factor)
+            stretches = max(self.totals[variable] // (SHORTEST * 2**shortest), 2.0)
             freedom = max(int((self.counts[self.bins(variable)] > 0).sum()) - 1, 1)
             if factor > 1.0 + _STANDARD_ERRORS * math.sqrt(2.0 / (stretches * freedom)):
                 self.factors[variable], self.stretches[variable] = factor, stretches
