@@ -1,4 +1,4 @@
-"""What could be found at all: a CUSUM that is told what a detector has to learn. No detector, a bound."""
+"""What could be found at all: a CUSUM that is told what a detector has to learn. No detector, a yardstick."""
 
 import math
 
@@ -11,7 +11,7 @@ def page(step: NDArray[np.float64], onset: int, once_in: float = 1e5) -> NDArray
 
     With the true ratio it has the least worst-case delay at a given mean time between false alarms, and that is at
     least exp(threshold) (Lorden 1971, Annals of Mathematical Statistics 42(6); Moustakides 1986, Annals of Statistics
-    14(4)). So what is told the truth bounds every detector that sees as much.
+    14(4)): for an abrupt change it is the bound of every detector that sees as much. Of a gradual one it knows the end.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ TRAINED = 0.25
 ONSETS = (0.5, 0.8)
 """The onset is drawn from this part of a stream."""
 KNOWS_RATES, KNOWS_TABLE = "knows-the-rates", "knows-the-table"
-"""No detectors but bounds: they are told the error rates, or how often each class is answered for each, before and
+"""No detectors but yardsticks: they are told the error rates, or how often each class is answered for each, before and
 after the change."""
 
 
@@ -107,7 +107,7 @@ def _complete(rows: Rows, since: int) -> NDArray[np.bool_]:
 
 
 def _events(past: Part, part: Part, classes: int) -> dict[str, tuple[NDArray[np.int64], int]]:
-    """What each bound sees of every record, as codes, and how many codes there are."""
+    """What each yardstick sees of every record, as codes, and how many codes there are."""
     wrong = np.concatenate([past.wrong, part.wrong]).astype(np.int64)
     predicted = np.concatenate([past.predicted, part.predicted])
     actual = np.concatenate([past.actual, part.actual])
