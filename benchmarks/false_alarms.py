@@ -9,6 +9,7 @@ and held-out rows, so that no figure hangs on one lucky reference. All budgets s
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from driftline.registry.reference import Reference, describe_features
 from driftline.spec.load import parse_spec
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
-from monitoring.blocks import Rows
+from monitoring.block import Block
+from monitoring.blocks import Current, Rows, SlidingBlocks
 from monitoring.budget import budget_of
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
@@ -88,13 +90,44 @@ def reference_of(kind: Kind, stream: Stream, rng: np.random.Generator) -> Refere
     )
 
 
+class Compared(SlidingBlocks):
+    """A sliding window that leaves its comparisons to those of other budgets, or takes theirs.
+
+    Comparing costs most, and does not depend on the budget.
+    """
+
+    first: "Compared | None" = None
+    made: list[Current]
+    taken: int
+
+    @classmethod
+    def of(cls, window: SlidingBlocks, first: "Compared | None") -> "Compared":
+        made = cls(window.layout, window.spec, window.values, window.cool_down, window.level)
+        made.first, made.made, made.taken = first, [], 0
+        return made
+
+    def _compare(self, blocks: list[Block]) -> Current:
+        if self.first is not None:
+            self.taken += 1
+            return self.first.made[self.taken - 1]
+        self.made.append(super()._compare(blocks))
+        return self.made[-1]
+
+    def next_batch(self) -> None:
+        self.made, self.taken = [], 0
+
+
 class Monitors:
     """The three parts of one model's watch at one budget."""
 
-    def __init__(self, stream: Stream, reference: Reference, budget: str) -> None:
+    def __init__(self, stream: Stream, reference: Reference, budget: str, first: "Monitors | None") -> None:
         spec = spec_of(stream, budget)
         policy = spec.monitoring.policy
         self.data, self.prediction = DataMonitor(spec, reference), PredictionMonitor(spec, reference)
+        self.windows = []
+        for monitor, other in zip((self.data, self.prediction), first.windows if first else (None, None), strict=True):
+            monitor._window = Compared.of(monitor._window, other)
+            self.windows.append(monitor._window)
         self.concept = ConceptMonitor(
             spec.monitoring.concept,
             policy.maximum_window,
@@ -105,6 +138,8 @@ class Monitors:
         )
 
     def take(self, rows: Rows, predictions: Predictions, wrong: NDArray[np.bool_]) -> dict[str, int]:
+        for window in self.windows:
+            window.next_batch()
         times = rows.event_times
         own = np.ones(len(wrong), dtype=np.bool_)
         return {
@@ -119,7 +154,9 @@ def live(kind: Kind, budgets: Sequence[str], tallies: dict[str, Tally], records:
     """One model's life."""
     stream = kind.make(rng)
     reference = reference_of(kind, stream, rng)
-    watches = {budget: Monitors(stream, reference, budget) for budget in budgets}
+    watches: dict[str, Monitors] = {}
+    for budget in budgets:
+        watches[budget] = Monitors(stream, reference, budget, next(iter(watches.values()), None))
     names = np.array([f"k{i}" for i in range(stream.n_classes)], dtype=object)
     for start in range(0, records, BATCH):
         n = min(BATCH, records - start)
@@ -167,21 +204,16 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     budgets = tuple(asked.budget or BUDGETS)
     kinds = [kind for kind in KINDS if not asked.kind or kind.name in asked.kind]
     weights = sum(kind.weight for kind in kinds)
-    began, found = time.process_time(), {}
+    began, done = time.process_time(), 0
+    found = {kind.name: {budget: Tally() for budget in budgets} for kind in kinds}
     document: dict[str, Any] = {}
-    print(
-        "| kind | records | " + " | ".join(f"{budget}: alarms (concept, data, prediction)" for budget in budgets) + " |"
-    )
-    print("|---|---|" + "---|" * len(budgets))
-    for number, kind in enumerate(kinds):
-        rng = np.random.default_rng([asked.seed, KINDS.index(kind), number])
-        tallies = {budget: Tally() for budget in budgets}
-        left = round(asked.records * kind.weight / weights)
-        while left > 0:
-            live(kind, budgets, tallies, min(left, LIFE), rng)
-            left -= LIFE
-        found[kind.name] = tallies
-        cells = [f"{sum(t.alarms.values())} ({', '.join(map(str, t.alarms.values()))})" for t in tallies.values()]
+    while done < asked.records:
+        lives = min(asked.records - done, round(LIFE * weights))
+        for kind in kinds:
+            # By kind and place: the same streams whichever kinds are asked for.
+            rng = np.random.default_rng([asked.seed, KINDS.index(kind), done])
+            live(kind, budgets, found[kind.name], round(lives * kind.weight / weights), rng)
+        done += lives
         document = {
             "seed": asked.seed,
             "cpu_seconds": round(time.process_time() - began, 1),
@@ -190,14 +222,27 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         if asked.out is not None:
             asked.out.parent.mkdir(parents=True, exist_ok=True)
             asked.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        print(f"| {kind.name} | {tallies[budgets[0]].records:,} | {' | '.join(cells)} |", flush=True)
-    for budget in budgets:
-        whole = document["budgets"][budget]["overall"]
-        low, high = whole["interval"]
-        print(
-            f"{budget}: {whole['alarms']} in {whole['records']:,}: {whole['per_million']} per million, {low} to {high}"
-        )
+        print(f"{done:,} records, {document['cpu_seconds']} s", file=sys.stderr, flush=True)
+    print(table(document))
     return document
+
+
+def table(document: dict[str, Any]) -> str:
+    """Alarms by kind, and the rates overall, as Markdown."""
+    budgets = document["budgets"]
+    names = {kind.name: kind.says for kind in KINDS}
+    lines = [f"| kind | | records | {' | '.join(budgets)} |", "|---|---|---|" + "---|" * len(budgets)]
+    for name, first in next(iter(budgets.values()))["kinds"].items():
+        cells = [_cell(found["kinds"][name]) for found in budgets.values()]
+        lines.append(f"| {name} | {names[name]} | {first['records']:,} | {' | '.join(cells)} |")
+    overall = [found["overall"] for found in budgets.values()]
+    lines.append(f"| all | | {overall[0]['records']:,} | {' | '.join(_cell(found) for found in overall)} |")
+    return "\n".join(lines)
+
+
+def _cell(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['alarms']} ({low:.2g} to {high:.2g} a million)"
 
 
 def summary(tallies: dict[str, Tally]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _FEWEST, _MOST = 4, 200
 _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS = 64, 8_192
 # An estimate counts as far as it is above independence by this many standard errors.
 _STANDARD_ERRORS = 1.0
-_STEPS = 14
+_STEPS = 10
 
 
 class Dependence:
@@ -46,6 +46,11 @@ class Dependence:
         self._sums = [0.0] * _SCALES
         self._former = [0.0] * _SCALES
         self._neighbours = self._errors = self._both = 0.0
+
+    @property
+    def until_change(self) -> int:
+        """Blocks until the estimates may change."""
+        return next(n for n in range(1, 33) if self._changes(self._blocks + n))
 
     def add(self, errors: int, both: int, rate: float) -> bool:
         """Take the next block.
@@ -76,8 +81,7 @@ class Dependence:
             else:
                 self._pair(scale, variance * size * BLOCK)
             self._sums[scale] = 0.0
-        # Often as long as little is known, then every 256 outcomes.
-        return self._blocks in (2, 4) or not self._blocks % 8
+        return self._changes(self._blocks)
 
     def correlation(self, rate: float) -> NDArray[np.float64]:
         """At least 0, float64 [S]: for each scale the largest of it and the finer ones."""
@@ -105,6 +109,11 @@ class Dependence:
         self._blocks, (self._neighbours, self._errors, self._both) = int(small[0]), small[1:]
         self._ratio, self._pairs = list(ratio), [int(n) for n in pairs]
         self._sums, self._former = list(sums), list(former)
+
+    @staticmethod
+    def _changes(blocks: int) -> bool:
+        # Often as long as little is known, then every 256 outcomes, and every 1,024 after 4,096.
+        return blocks in (2, 4) or not blocks % (8 if blocks <= 128 else 32)
 
     def _pair(self, scale: int, variance: float) -> None:
         difference = self._sums[scale] - self._former[scale]
