@@ -49,6 +49,7 @@ class FeatureBinner:
             {f.name: (*f.counts, f.missing) for f in self.references},
             {f.name: f.overdispersion for f in self.references},
             spec.monitoring.data.window,
+            meaning="".join(f.model_dump_json() for f in self.references).encode(),
         )
         deepest = max((len(f.edges) for f in self._scaled), default=0)
         edges = np.full((deepest, len(self._scaled)), np.inf, dtype=np.float32)

@@ -1,7 +1,8 @@
 """How the monitor's parts share one budget of false alarms.
 
-Half of it is for concept drift, which asks for trainings, and a quarter each for data and for prediction drift. Rates
-add up whatever the parts' dependence, so the whole monitor stays within the sum.
+Half of it is for concept drift, which asks for trainings, a quarter for data drift, and an eighth each for prediction
+drift and for drift of the class mix. Rates add up whatever the parts' dependence, so the whole monitor stays within the
+sum.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from math import exp
 
 from driftline.spec.monitoring import ConceptDriftSpec, DataDriftSpec, MonitoringSpec
 
-CONCEPT, DATA, PREDICTION = 0.5, 0.25, 0.25
+CONCEPT, DATA, PREDICTION, PRIOR = 0.5, 0.25, 0.125, 0.125
 """Shares of the parts."""
 
 START = 0.2
@@ -32,17 +33,18 @@ class Budget:
     answers: float = CONCEPT * ANSWERS * _DEFAULT
     data: float = DATA * _DEFAULT
     prediction: float = PREDICTION * _DEFAULT
+    prior: float = PRIOR * _DEFAULT
 
 
 def budget_of(spec: MonitoringSpec) -> Budget:
     """The budget of a stream, split between its parts.
 
     >>> budget_of(MonitoringSpec(false_alarms="4 per 1_000_000 records"))
-    Budget(concept=1e-06, answers=1e-06, data=1e-06, prediction=1e-06)
+    Budget(concept=1e-06, answers=1e-06, data=1e-06, prediction=5e-07, prior=5e-07)
     """
     whole = spec.false_alarms_per_record
     concept = CONCEPT * whole
-    return Budget((1.0 - ANSWERS) * concept, ANSWERS * concept, DATA * whole, PREDICTION * whole)
+    return Budget((1.0 - ANSWERS) * concept, ANSWERS * concept, DATA * whole, PREDICTION * whole, PRIOR * whole)
 
 
 def concept_rate(spec: ConceptDriftSpec, share: float) -> float:

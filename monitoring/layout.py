@@ -1,5 +1,6 @@
 """Where the bins of many variables lie in one flat array, and what the reference counted in them."""
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +25,7 @@ class Layout:
     overdispersion : variable → factors by length of a stretch, as `driftline.registry.overdispersion` gives them;
         nothing is known of a variable that is not there.
     window : records that are compared with the reference.
+    meaning : what the bins stand for (edges, categories), as bytes; quantile bins of other edges have the same counts.
 
     Attributes
     ----------
@@ -34,6 +36,7 @@ class Layout:
     totals : reference records of each variable, float64 [V].
     factors : overdispersion of a window's counts, at least 1, float64 [V]; 1 where more is not sure.
     stretches : of the reference, from which the factor is known, float64 [V].
+    digest : the same for the same variables, reference counts and meaning, and for no others.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class Layout:
         counts: Mapping[str, Sequence[int]],
         overdispersion: Mapping[str, Sequence[float]] | None = None,
         window: int = SHORTEST,
+        *,
+        meaning: bytes = b"",
     ) -> None:
         widths = [len(values) for values in counts.values()]
         self.names = tuple(counts)
@@ -49,6 +54,9 @@ class Layout:
         self.counts: NDArray[np.int64] = np.array([c for values in counts.values() for c in values], dtype=np.int64)
         self.weights: NDArray[np.float64] = self.counts.astype(np.float64)
         self.totals: NDArray[np.float64] = np.add.reduceat(self.weights, self.starts)
+        digest = hashlib.sha256("\0".join(self.names).encode("utf-8", "surrogatepass") + meaning)
+        digest.update(self.starts.tobytes() + self.counts.tobytes())
+        self.digest = digest.hexdigest()[:16]
         self.factors = np.ones(len(widths))
         self.stretches = np.full(len(widths), np.inf)
         for variable, name in enumerate(self.names):

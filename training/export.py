@@ -3,6 +3,7 @@ distribution."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from driftline.model.columns import Columns
 from driftline.model.scorer import LiteRTScorer, OnnxScorer, Scorer, TensorFlowScorer
 from driftline.registry.manifest import FILES, Evaluation, Export, Parity, Runtime
 from driftline.registry.overdispersion import overdispersion
-from driftline.registry.reference import Reference, describe_features
+from driftline.registry.reference import Reference, describe_features, describe_pairs
 from driftline.spec.stream import StreamSpec
 from training.exporting import litert, onnx, saved_model
 from training.exporting.parity import compare, difference, sample
@@ -94,6 +95,7 @@ def reference(
     held_out: NDArray[np.float32],
     evaluation: Evaluation,
     decision: Decision | None = None,
+    labels: NDArray[Any] | None = None,
 ) -> Reference:
     """What the monitor compares the stream with.
 
@@ -102,6 +104,8 @@ def reference(
     window : all rows of the training window, in the order of time.
     held_out : probabilities float32 [n, K] of the evaluated candidate on the held-out rows, and `evaluation` of them:
         answers on rows a model was trained on are surer than any it will give.
+    labels : of all rows of the window, class codes int64 [n] or masks bool [n, K]; without them the class mix of the
+        stream is not watched.
     """
     decision = decision or Decision(spec)
     codes = decision.codes(held_out)
@@ -112,10 +116,12 @@ def reference(
     bins = np.bincount(sure, minlength=len(edges) + 1)
     several = codes.ndim == 2
     counts = codes.sum(axis=0) if several else np.bincount(codes, minlength=len(spec.classes))
+    features = describe_features(spec, window)
     return empty.model_copy(
         update={
             "rows": len(window),
-            "features": describe_features(spec, window),
+            "features": features,
+            "dependence": describe_pairs(spec, window, features),
             "prediction_counts": tuple(int(count) for count in counts),
             "confidence_counts": tuple(int(count) for count in bins),
             # Of several classes at once the counts are no multinomial to begin with.
@@ -123,8 +129,14 @@ def reference(
             "confidence_overdispersion": overdispersion(sure, len(bins)),
             "error_rate": 1.0 - evaluation.accuracy,
             "held_out_rows": evaluation.rows,
+            "class_counts": () if labels is None else _class_counts(spec, labels),
         }
     )
+
+
+def _class_counts(spec: StreamSpec, labels: NDArray[Any]) -> tuple[int, ...]:
+    counts = labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=len(spec.classes))
+    return tuple(int(count) for count in counts)
 
 
 def _litert(

@@ -36,15 +36,46 @@ class DataDriftSpec(Strict):
         lt=0.5,
         description="False-alarm level over all features of one evaluation; null takes it from `false_alarms`.",
     )
+    statistic: Literal["psi", "jensen-shannon", "kolmogorov-smirnov", "wasserstein"] = Field(
+        default="psi",
+        description="Effect size that must reach its minimum, beside a significant chi-square test. The last two "
+        "need an order: categories are then judged by jensen-shannon.",
+    )
     minimum_psi: float = Field(
         default=0.2, ge=0, description="Population stability index below which a feature is not called drifted."
+    )
+    minimum_jensen_shannon: float = Field(
+        default=0.19, ge=0, le=1, description="The same of the Jensen-Shannon distance (base 2, 0 to 1)."
+    )
+    minimum_kolmogorov_smirnov: float = Field(
+        default=0.18, ge=0, le=1, description="The same of the largest difference of the two distribution functions."
+    )
+    minimum_wasserstein: float = Field(
+        default=0.41,
+        ge=0,
+        description="The same of the Wasserstein-1 distance, in standard deviations of the reference.",
+    )
+    minimum_rate: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Change of the share of missing values, or of unknown categories (0.05 = 5 points), below which it "
+        "is not called drift.",
+    )
+    multivariate: bool = Field(
+        default=True,
+        description="Whether to watch how numeric features depend on one another, in pairs, which none of them shows "
+        "by itself.",
+    )
+    minimum_correlation: float = Field(
+        default=0.3, ge=0, le=2, description="Change of a pair's rank correlation below which it is not called drift."
     )
 
 
 class PolicySpec(Strict):
     """When a drift event becomes a retraining job."""
 
-    retrain_on: tuple[Literal["concept", "data", "prediction"], ...] = ("concept",)
+    retrain_on: tuple[Literal["concept", "data", "prediction", "prior"], ...] = ("concept",)
     minimum_severity: Literal["warning", "alarm"] = "alarm"
     minimum_labels: int = Field(
         default=200, ge=20, description="Labelled records since the onset that a retraining needs."
@@ -68,7 +99,18 @@ class MonitoringSpec(Strict):
     max_pending: int = Field(
         default=200_000, ge=100, description="Most predictions (and most early labels) kept waiting."
     )
+    target_accuracy: float | None = Field(
+        default=None, gt=0, le=1, description="Accuracy below which people want to be told; for alerts, not for drift."
+    )
     accuracy_window: int = Field(default=500, ge=10, description="Labelled records in the rolling accuracy.")
+    update_records: int = Field(
+        default=500, ge=50, description="Records of its kind after which a standing drift event is looked at again."
+    )
+    segments: tuple[str, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Categorical features, or 'device_id', by whose values a rise of the error is broken down.",
+    )
     concept: ConceptDriftSpec = ConceptDriftSpec()
     data: DataDriftSpec = DataDriftSpec()
     policy: PolicySpec = PolicySpec()

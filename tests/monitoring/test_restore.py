@@ -155,7 +155,7 @@ class TestAnotherSpecificationKeepsWhatFits:
     def test_another_window_of_data_counts_afresh_but_what_stands_stands(self, drifted: dict[str, bytes]) -> None:
         core = restored(spec_with(data={"window": 200}), drifted)
         assert core.restore_notes == [
-            "monitoring.data.window is another: the windows of features and answers start afresh"
+            "monitoring.data.window or multivariate is another: the windows of features and answers start afresh"
         ]
         assert "data" in core.state().standing
         assert core.state().feature_scores == {}
