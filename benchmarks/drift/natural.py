@@ -28,7 +28,7 @@ def natural(tables: Sequence[Table], run: Run) -> dict[str, Any]:
     """
     rows = []
     for table in tables:
-        setting = Setting(_start(table.rows[:TRAINED])[1], table.x[:TRAINED], int(table.y.max()) + 1)
+        setting = Setting(_start(table.rows[:TRAINED])[1], table.x[:TRAINED], table.y[:TRAINED], int(table.y.max()) + 1)
         names = [name for watcher in watchers_of(run, setting) for name in watcher.names if name != "always"]
         for name in names:
             alarms, right = follow(table, run, name)
@@ -54,7 +54,7 @@ def follow(table: Table, run: Run, name: str) -> tuple[list[int], NDArray[np.boo
     while start + TRAINED < len(rows):
         learned = rows[start : start + TRAINED]
         learner, evaluation = _start(learned)
-        setting = Setting(evaluation, learned.x, int(table.y.max()) + 1)
+        setting = Setting(evaluation, learned.x, learned.y, int(table.y.max()) + 1)
         watcher = _called(watchers_of(run, setting), name)
         at = start + TRAINED
         alarm = None

@@ -34,10 +34,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a watcher is told before the first record: the model's evaluation, and the rows it was trained on."""
+    """What a watcher is told before the first record: the model's evaluation, and the rows it was trained on.
+
+    Attributes
+    ----------
+    trained_on, labels : features float32 [n, d] and class codes int64 [n].
+    """
 
     evaluation: Evaluation
     trained_on: NDArray[np.float32]
+    labels: NDArray[np.int64]
     classes: int
 
 

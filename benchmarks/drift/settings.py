@@ -15,9 +15,9 @@ from benchmarks.drift.learners import Evaluation, LearnerName
 from benchmarks.drift.parts import Part, Setting, Watcher
 from benchmarks.drift.sources import Source
 from benchmarks.drift.trials import Outcome, clean_errors, run_trial
-from benchmarks.drift.watchers import Concept, Data, dummies
+from benchmarks.drift.watchers import Concept, Data, Prior, dummies
 
-OURS: dict[str, Callable[[Setting], Watcher]] = {"driftline": Concept, "driftline-data": Data}
+OURS: dict[str, Callable[[Setting], Watcher]] = {"driftline": Concept, "driftline-data": Data, "driftline-prior": Prior}
 # The seeds of the trials count up from 0; those of the calibration never meet them.
 _CALIBRATION_SEED = 1_000_000
 _LEAST_BUDGET = 10.0
@@ -105,5 +105,5 @@ def _calibrate(name: str, errors: Sequence[NDArray[np.bool_]], budget: float) ->
 def _our_alarms(wrong: NDArray[np.bool_]) -> int:
     x = np.zeros((len(wrong), 1), np.float32)
     right = np.zeros(len(wrong), np.int64)
-    monitor = Concept(Setting(Evaluation(float(wrong.mean()), 1_000), x[:1], 2))
+    monitor = Concept(Setting(Evaluation(float(wrong.mean()), 1_000), x[:100], right[:100], 2))
     return len(monitor.watch(Part(x, wrong.astype(np.int64), right))[0])

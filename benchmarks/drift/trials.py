@@ -55,7 +55,7 @@ def run_trial(
     first, onset = round(TRAINED * length), int(rng.uniform(*ONSETS) * length)
     learner = make_learner(learner_name, source.classes, seed)
     evaluation = learner.start(clean[:first])
-    watchers = make_watchers(Setting(evaluation, clean.x[:first], source.classes))
+    watchers = make_watchers(Setting(evaluation, clean.x[:first], clean.y[:first], source.classes))
     past = _part(clean[first:onset], learner.answer(clean[first:onset]))
     early = [watcher.watch(past) for watcher in watchers]
     after_draws = int(rng.integers(2**31))

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from benchmarks.drift.parts import Part, Setting, Watcher
 from driftline.model.columns import Columns
-from driftline.registry.reference import Reference, describe_features
+from driftline.registry.reference import Reference, describe_features, describe_pairs
 from driftline.spec.load import parse_spec
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.data import DataMonitor
+from monitoring.outcomes import Outcomes
+from monitoring.prior import PriorMonitor
 from monitoring.watch import Watch
 
 # Outcomes that reach the concept monitor at once; an alarm counts as raised at the last of them.
@@ -88,6 +90,45 @@ class Data:
         return copy.deepcopy(self)
 
 
+class Prior:
+    """driftline's monitor of the class mix, on defaults: it sees labels only."""
+
+    names = ("driftline-prior",)
+
+    def __init__(self, setting: Setting) -> None:
+        spec = parse_spec(_document(setting))
+        self._monitor = PriorMonitor(spec, _reference(setting, spec))
+        self._seen = 0
+
+    def watch(self, part: Part) -> list[NDArray[np.int64]]:
+        alarms: list[int] = []
+        for at in range(0, len(part), _DATA_STEP):
+            end = min(at + _DATA_STEP, len(part))
+            n, numbers = end - at, np.arange(self._seen + at, self._seen + end)
+            nothing = np.zeros(n, np.int64)
+            outcomes = Outcomes(
+                record_ids=[""] * n,
+                device_ids=[""] * n,
+                correct=~part.wrong[at:end],
+                answers=part.predicted[at:end],
+                labels=part.actual[at:end],
+                confidence=nothing.astype(np.float32),
+                model_version=nothing,
+                event_time=numbers,
+                source_partition=nothing,
+                source_offset=numbers,
+                label_partition=nothing,
+                label_offset=numbers,
+            )
+            found = self._monitor.update(outcomes, np.arange(n), {0: self._seen + end}, {})
+            alarms += [end - 1] * len(found)
+        self._seen += len(part)
+        return [np.array(alarms, np.int64)]
+
+    def fork(self) -> "Prior":
+        return copy.deepcopy(self)
+
+
 class River:
     """A detector of river on the stream of errors; it starts afresh by itself after each detection."""
 
@@ -139,9 +180,12 @@ def _document(setting: Setting) -> dict[str, Any]:
 
 def _reference(setting: Setting, spec: StreamSpec) -> Reference:
     columns = _columns(setting.trained_on)
+    features = describe_features(spec, columns)
     return Reference(
         rows=len(columns),
-        features=describe_features(spec, columns),
+        features=features,
+        dependence=describe_pairs(spec, columns, features),
+        class_counts=tuple(np.bincount(setting.labels, minlength=len(spec.classes)).tolist()),
         prediction_counts=(0,) * len(spec.classes),
         confidence_counts=(0,) * 10,
         error_rate=setting.evaluation.error_rate,
