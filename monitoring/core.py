@@ -215,7 +215,8 @@ class MonitorCore:
         values = memory.values.recall(outcomes.source_partition[own], outcomes.source_offset[own])
         watch.casebook.append(outcomes, own, numbers[own], values)
         told: list[DriftEvent] = []
-        for finding in watch.concept.update(~outcomes.correct[own], outcomes.event_time[own], numbers[own]):
+        wrong, answers = ~outcomes.correct[own], outcomes.answers[own]
+        for finding in watch.judge(wrong, answers, outcomes.event_time[own], numbers[own]):
             told += telling.concept(watch, finding)
         for changed in watch.prior.update(outcomes, own, *memory.ends_of_both()):
             told += telling.distribution(watch, DriftKind.PRIOR, changed)
