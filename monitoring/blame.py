@@ -56,7 +56,7 @@ def _feature_detail(feature: FeatureReference, variable: int, layout: Layout, cu
         moved = _moments(feature, current.moments[:, variable])
         if moved:
             return moved
-    return f"{_interval(feature.edges, strongest)} {share(before[strongest], after[strongest])}"
+    return f"{interval(feature.edges, strongest)} {share(before[strongest], after[strongest])}"
 
 
 def _moments(feature: NumericReference, moments: NDArray[np.float64]) -> str:
@@ -75,7 +75,8 @@ def _moments(feature: NumericReference, moments: NDArray[np.float64]) -> str:
     return f"mean {feature.mean:.3g} → {mean:.3g}"
 
 
-def _interval(edges: tuple[float, ...], index: int) -> str:
+def interval(edges: tuple[float, ...], index: int) -> str:
+    """A bin between ascending edges, in words."""
     if not edges:
         return "present"
     if index == 0:

@@ -123,6 +123,11 @@ class SlidingBlocks:
     def block_rows(self) -> int:
         return max(self.spec.window // BLOCKS_IN_WINDOW, 1)
 
+    @property
+    def kept(self) -> list[Block]:
+        """The finished blocks that are remembered, oldest first."""
+        return list(self._blocks)
+
     def update(self, rows: Rows) -> list[BlockFinding]:
         """Take records; gives a finding where one begins."""
         findings, start, n = [], 0, len(rows)

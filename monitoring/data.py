@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.records.loop import Blame
-from driftline.registry.reference import Reference
+from driftline.registry.reference import FeatureReference, Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
+from monitoring.bin_words import feature_words
 from monitoring.binning import FeatureBinner
 from monitoring.blame import blame_features
 from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.device_window import DeviceWindow
 from monitoring.ledger import Ledger
 
 
@@ -38,10 +40,27 @@ class DataMonitor:
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
         )
+        references = self._binner.references
+        self.devices = DeviceWindow(
+            self._binner.layout,
+            len(references),
+            spec.monitoring.data,
+            lambda variable, index: feature_words(references[variable], index),
+        )
+        """The newest records by device."""
 
     @property
     def standing(self) -> bool:
         return self._window.standing
+
+    @property
+    def window(self) -> SlidingBlocks:
+        return self._window
+
+    @property
+    def references(self) -> tuple[FeatureReference, ...]:
+        """Of the features, in the order of the window's variables."""
+        return self._binner.references
 
     @property
     def scores(self) -> dict[str, float]:
@@ -65,11 +84,13 @@ class DataMonitor:
             ids = [ids[i] for i in order]
         columns = features.columns if isinstance(order, slice) else features.columns.take(order)
         values = self._binner.values(columns)
+        bins = self._binner.bins(columns, values)
+        self.devices.append(features.device_ids, bins, None if isinstance(order, slice) else order)
         return self._window.update(
             Rows(
                 record_ids=ids,
                 event_times=features.event_times[order],
-                bins=self._binner.bins(columns, values),
+                bins=bins,
                 values=values,
                 partitions=features.partitions[order],
                 offsets=features.offsets[order],

@@ -65,9 +65,11 @@ def distribution_event(
     detected: Position,
     now_ms: int,
 ) -> DriftEvent:
-    """The event of a data or prediction finding."""
+    """The event of a data, prediction or prior finding."""
     onset, comparison = finding.onset, finding.window.comparison
-    what = "The features" if kind is DriftKind.DATA else f"The answers of model {version}"
+    what = {DriftKind.DATA: "The features have", DriftKind.PRIOR: "The class mix of the labels has"}.get(
+        kind, f"The answers of model {version} have"
+    )
     return DriftEvent(
         event_id=event_id(stream, kind, version, onset.record_id),
         stream=stream,
@@ -88,7 +90,7 @@ def distribution_event(
             "window_records": finding.window.rows,
         },
         features=blame,
-        summary=f"{what} have changed since about record {onset.record_id}: {len(finding.drifted)} of "
+        summary=f"{what} changed since about record {onset.record_id}: {len(finding.drifted)} of "
         f"{len(comparison.psi)} drifted, most of all {_names(blame)}.",
     )
 

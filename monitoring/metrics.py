@@ -114,7 +114,7 @@ class MonitorMetrics(Collector):
             events.add_metric([kind, severity], count)
         yield events
         standing = GaugeMetricFamily(f"{_PREFIX}_drift_standing", "1 while a drift is not over.", labels=["kind"])
-        for kind in ("concept", "data", "prediction"):
+        for kind in ("concept", "data", "prediction", "prior"):
             standing.add_metric([kind], kind in state.standing)
         yield standing
         jobs = CounterMetricFamily(

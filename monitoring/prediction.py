@@ -10,8 +10,10 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
+from monitoring.bin_words import answer_words
 from monitoring.blame import share, shares_of
 from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.device_window import DeviceWindow
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
 
@@ -39,10 +41,22 @@ class PredictionMonitor:
         self._window = SlidingBlocks(
             self._layout, spec.monitoring.data, values=1, cool_down=spec.monitoring.policy.cool_down_records
         )
+        columns = 1 + (len(spec.classes) if spec.task == "multilabel" else 1)
+        self.devices = DeviceWindow(
+            self._layout,
+            columns,
+            spec.monitoring.data,
+            lambda variable, index: answer_words(spec.classes, reference.confidence_edges, variable, index),
+        )
+        """The newest answers by device."""
 
     @property
     def standing(self) -> bool:
         return self._window.standing
+
+    @property
+    def window(self) -> SlidingBlocks:
+        return self._window
 
     @property
     def scores(self) -> dict[str, float]:
@@ -71,11 +85,13 @@ class PredictionMonitor:
             classes = codes.astype(np.int64)[:, None]
         confidence = predictions.confidences[order]
         sure = np.searchsorted(self._edges, confidence, side="left") + int(self._layout.starts[1])
+        bins = np.concatenate([classes, sure[:, None]], axis=1)
+        self.devices.append(predictions.device_ids, bins, order)
         return self._window.update(
             Rows(
                 record_ids=[predictions.record_ids[i] for i in order],
                 event_times=predictions.event_times[order],
-                bins=np.concatenate([classes, sure[:, None]], axis=1),
+                bins=bins,
                 values=confidence[:, None],
                 partitions=predictions.source_partitions[order],
                 offsets=predictions.source_offsets[order],

@@ -8,14 +8,20 @@ from pydantic import ValidationError
 from driftline.records.loop import DriftKind
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
-from monitoring.blocks import BlocksState
+from monitoring.blocks import BlocksState, SlidingBlocks
+from monitoring.casebook import Casebook
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
 from monitoring.encoding import DamagedState, pack, unpack
 from monitoring.finding import ConceptState
 from monitoring.history import Moment
 from monitoring.ledger import Ledger, part_of
+from monitoring.lifecycle import CaseState, Lifecycle
+from monitoring.past import Past, PastState
 from monitoring.prediction import PredictionMonitor
+from monitoring.prior import PriorMonitor
+from monitoring.rolling import RollingState
+from monitoring.segment_values import DEVICE
 
 # Onsets remembered. A policy asks for those of events that stand or wait; for an older one the event's own time does.
 _ONSETS = 256
@@ -29,6 +35,16 @@ class _WatchState(msgspec.Struct):
     concept: ConceptState
     data: BlocksState
     prediction: BlocksState
+    # What a state of an older version lacks starts empty.
+    prior: BlocksState | None = None
+    cases: RollingState | None = None
+    segments: list[str] = []
+    feature_devices: RollingState | None = None
+    answer_devices: RollingState | None = None
+    events_told: list[CaseState] = []
+    past: PastState | None = None
+    past_errors: PastState | None = None
+    cases_from: int = 0
 
 
 class Watch:
@@ -54,6 +70,14 @@ class Watch:
         self.reference = reference
         self.data = DataMonitor(spec, reference)
         self.prediction = PredictionMonitor(spec, reference)
+        self.prior = PriorMonitor(spec, reference)
+        self._segments = [name for name in spec.monitoring.segments if name != DEVICE]
+        self.casebook = Casebook(spec, policy.maximum_window, len(self._segments))
+        self.lifecycle = Lifecycle(spec.monitoring.update_records)
+        self.past = Past("past", spec.monitoring.data.minimum_psi)
+        """How the features looked in drifts that are over."""
+        self.past_errors = Past("past-errors", spec.monitoring.data.minimum_psi)
+        """Which classes were taken for which in rises of the error that are over."""
         self.concept = ConceptMonitor(
             spec.monitoring.concept,
             capacity=policy.maximum_window,
@@ -73,7 +97,22 @@ class Watch:
             DriftKind.CONCEPT: self.concept.standing is not None,
             DriftKind.DATA: self.data.standing,
             DriftKind.PREDICTION: self.prediction.standing,
+            DriftKind.PRIOR: self.prior.standing,
         }
+
+    def window(self, kind: DriftKind) -> SlidingBlocks:
+        """The window in which drift of a kind is looked for; of every kind but concept."""
+        return {
+            DriftKind.DATA: self.data.window,
+            DriftKind.PREDICTION: self.prediction.window,
+            DriftKind.PRIOR: self.prior.window,
+        }[kind]
+
+    def seen(self, kind: DriftKind) -> int:
+        """Records of a kind seen so far, by which the life of its events is counted."""
+        if kind is DriftKind.DATA:
+            return self.data.devices.total
+        return self.prediction.devices.total if kind is DriftKind.PREDICTION else self.casebook.total
 
     def told(self, kind: DriftKind, event_id: str, onset: Moment) -> None:
         """An event of this watch was told, and stands."""
@@ -98,6 +137,15 @@ class Watch:
             concept=self.concept.snapshot(ledger),
             data=self.data.snapshot(ledger),
             prediction=self.prediction.snapshot(ledger),
+            prior=self.prior.snapshot(ledger),
+            cases=self.casebook.snapshot(ledger),
+            segments=self._segments,
+            feature_devices=self.data.devices.snapshot(ledger, "data-devices"),
+            answer_devices=self.prediction.devices.snapshot(ledger, "prediction-devices"),
+            events_told=self.lifecycle.snapshot(),
+            past=self.past.snapshot(ledger),
+            past_errors=self.past_errors.snapshot(ledger),
+            cases_from=self.casebook.first,
         )
         ledger.put("watch", pack(state))
 
@@ -111,13 +159,7 @@ class Watch:
         UsageError : its reference is of other features than the stream's.
         """
         state, _ = unpack("watch", part_of(parts, "watch"), _WatchState)
-        name = f"reference/{state.version}"
-        values, _ = unpack(name, part_of(parts, name), dict)
-        try:
-            reference = Reference.model_validate(values)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise DamagedState(f"monitor state, part {name}: {first['msg']}") from error
+        reference = stored_reference(f"reference/{state.version}", parts)
         watch = cls(spec, state.version, reference, state.sequence)
         watch.events, watch.onsets, watch._stored = state.events, state.onsets, True
         notes = []
@@ -127,7 +169,25 @@ class Watch:
             )
         if not (watch.data.restore(state.data, parts) & watch.prediction.restore(state.prediction, parts)):
             notes.append("monitoring.data.window is another: the windows of features and answers start afresh")
+        watch._restore_later_parts(state, parts)
         return watch, notes
+
+    def _restore_later_parts(self, state: _WatchState, parts: Mapping[str, bytes]) -> None:
+        """What the first versions did not keep."""
+        if state.prior is not None and self.prior.watching:
+            self.prior.restore(state.prior, parts)
+        if state.cases is not None and state.segments == self._segments:
+            self.casebook.restore(state.cases, parts)
+            self.casebook.first = state.cases_from
+        if state.feature_devices is not None:
+            self.data.devices.restore(state.feature_devices, parts, "data-devices")
+        if state.answer_devices is not None:
+            self.prediction.devices.restore(state.answer_devices, parts, "prediction-devices")
+        if state.past is not None:
+            self.past.restore(state.past, parts)
+        if state.past_errors is not None:
+            self.past_errors.restore(state.past_errors, parts)
+        self.lifecycle.restore(state.events_told)
 
     def over(self) -> list[str]:
         """Ids of the events that have ended since the last call."""
@@ -136,3 +196,13 @@ class Watch:
         for kind in ended:
             del self.events[kind]
         return list(ended.values())
+
+
+def stored_reference(name: str, parts: Mapping[str, bytes]) -> Reference:
+    """The reference that a part holds. Raises DamagedState."""
+    values, _ = unpack(name, part_of(parts, name), dict)
+    try:
+        return Reference.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DamagedState(f"monitor state, part {name}: {first['msg']}") from error

@@ -3,6 +3,7 @@ distribution."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,7 @@ def reference(
     held_out: NDArray[np.float32],
     evaluation: Evaluation,
     decision: Decision | None = None,
+    labels: NDArray[Any] | None = None,
 ) -> Reference:
     """What the monitor compares the stream with.
 
@@ -101,6 +103,8 @@ def reference(
     window : all rows of the training window.
     held_out : probabilities float32 [n, K] of the evaluated candidate on the held-out rows, and `evaluation` of them:
         answers on rows a model was trained on are surer than any it will give.
+    labels : of all rows of the window, class codes int64 [n] or masks bool [n, K]; without them the class mix of the
+        stream is not watched.
     """
     decision = decision or Decision(spec)
     codes = decision.codes(held_out)
@@ -117,8 +121,14 @@ def reference(
             "confidence_counts": tuple(int(count) for count in bins),
             "error_rate": 1.0 - evaluation.accuracy,
             "held_out_rows": evaluation.rows,
+            "class_counts": () if labels is None else _class_counts(spec, labels),
         }
     )
+
+
+def _class_counts(spec: StreamSpec, labels: NDArray[Any]) -> tuple[int, ...]:
+    counts = labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=len(spec.classes))
+    return tuple(int(count) for count in counts)
 
 
 def _litert(

@@ -53,6 +53,24 @@ def trainer(
 
 
 @app.command()
+def alerts(
+    spec: SpecOption = DEFAULT_SPEC,
+    instance: Instance = None,
+    host: Annotated[
+        str, typer.Option(help="Address of the webhook, and of /metrics, /healthz, /readyz.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 takes a free one.")] = 9110,
+) -> None:
+    """Let alerts act: webhooks of Alertmanager or Grafana in (POST /alerts), retraining jobs out.
+
+    Which alerts do, and how often, stands in `alerts` of the specification. A webhook must show the token of
+    DRIFTLINE_ALERTS_TOKEN or `alerts.token_file`."""
+    from monitoring.alerts.service import run_alerts
+
+    run_alerts(open_workspace(spec), instance or "alerts-0", host=host, port=port)
+
+
+@app.command()
 def broker(
     spec: SpecOption = DEFAULT_SPEC,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,

@@ -69,6 +69,9 @@ class Reference(Document):
     confidence_counts: tuple[int, ...] = Field(description="Held-out confidences by those edges.")
     error_rate: float = Field(ge=0, le=1, description="Error rate on the held-out rows.")
     held_out_rows: int
+    class_counts: tuple[int, ...] = Field(
+        default=(), description="Labels of each class in the training window; empty in references of older versions."
+    )
 
 
 def describe_features(spec: StreamSpec, columns: Columns, bins: int = BINS) -> tuple[FeatureReference, ...]:

@@ -37,7 +37,7 @@ class DataDriftSpec(Strict):
 class PolicySpec(Strict):
     """When a drift event becomes a retraining job."""
 
-    retrain_on: tuple[Literal["concept", "data", "prediction"], ...] = ("concept",)
+    retrain_on: tuple[Literal["concept", "data", "prediction", "prior"], ...] = ("concept",)
     minimum_severity: Literal["warning", "alarm"] = "alarm"
     minimum_labels: int = Field(
         default=200, ge=20, description="Labelled records since the onset that a retraining needs."
@@ -58,6 +58,14 @@ class MonitoringSpec(Strict):
         default=200_000, ge=100, description="Most predictions (and most early labels) kept waiting."
     )
     accuracy_window: int = Field(default=500, ge=10, description="Labelled records in the rolling accuracy.")
+    update_records: int = Field(
+        default=500, ge=50, description="Records of its kind after which a standing drift event is looked at again."
+    )
+    segments: tuple[str, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Categorical features, or 'device_id', by whose values a rise of the error is broken down.",
+    )
     concept: ConceptDriftSpec = ConceptDriftSpec()
     data: DataDriftSpec = DataDriftSpec()
     policy: PolicySpec = PolicySpec()

@@ -11,6 +11,7 @@ from driftline.service.metrics import LoopMetrics
 from driftline.service.registry_metrics import RegistryMetrics
 from driftline.spec.reference import fields, reference
 from driftline.topics import Topics
+from monitoring.alerts.metrics import AlertMetrics
 from monitoring.metrics import MonitorMetrics
 from producers.fleet.plan import DriftPlan, FaultPlan, FleetPlan, parse_fleet
 from tests.docs.pages import ROOT, blocks
@@ -43,6 +44,7 @@ class TestTheMetricsPage:
         ConsumerMetrics(registry)
         TrainerMetrics(registry)
         MonitorMetrics(registry, numeric_stream())
+        AlertMetrics(registry)
         return {sample_names(metric): metric.type for metric in registry.collect()}
 
     def shown(self) -> dict[str, str]:
