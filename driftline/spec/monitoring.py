@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from driftline.spec.features import Strict
+from driftline.spec.policy import PolicySpec
 
 
 class ConceptDriftSpec(Strict):
@@ -31,22 +32,6 @@ class DataDriftSpec(Strict):
     )
     minimum_psi: float = Field(
         default=0.2, ge=0, description="Population stability index below which a feature is not called drifted."
-    )
-
-
-class PolicySpec(Strict):
-    """When a drift event becomes a retraining job."""
-
-    retrain_on: tuple[Literal["concept", "data", "prediction", "prior"], ...] = ("concept",)
-    minimum_severity: Literal["warning", "alarm"] = "alarm"
-    minimum_labels: int = Field(
-        default=200, ge=20, description="Labelled records since the onset that a retraining needs."
-    )
-    cool_down_records: int = Field(
-        default=500, ge=0, description="Labelled records after a promotion or refusal before the next job."
-    )
-    maximum_window: int = Field(
-        default=20_000, ge=100, description="Most labelled records a retraining window reaches back over."
     )
 
 
