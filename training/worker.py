@@ -104,14 +104,14 @@ class TrainerCore:
         registry: Registry,
         registry_root: str,
         collect: Collect,
-        child: Callable[[], Child] = TrainingChild,
+        child: Callable[[], Child] | None = None,
     ) -> None:
         self._spec, self._registry, self._root, self._collect = spec, registry, registry_root, collect
-        self._child = child
+        self._child: Callable[[], Child] = child or TrainingChild
         self._judge = Verdicts(spec, registry)
         self._queue: deque[RetrainingJob] = deque()
         self._attempt: Attempt | None = None
-        self._spare: Child = child()
+        self._spare: Child = self._child()
         self._verdicts: list[Outgoing] = []
         self.verdicts: Counter[str] = Counter()
         self.malformed = 0

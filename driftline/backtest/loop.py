@@ -12,7 +12,7 @@ from driftline.backtest.recording import Coding, Recording, Tape
 from driftline.backtest.rooms import Consumer, Trainer
 from driftline.backtest.watchers import Block, Watcher
 from driftline.kafka.interface import Batch
-from driftline.records.loop import ModelEvent, RetrainingJob
+from driftline.records.loop import ModelEvent, ModelEventKind, RetrainingJob
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import decode_predictions
 
@@ -97,13 +97,20 @@ def replay(
             began = time.perf_counter()
             events = trainer.answer(job, now_ms)
             seconds = time.perf_counter() - began
-            takes = round(seconds * plan.rate) if plan.training_takes is None else plan.training_takes
-            free = max(free, end) + takes
+            free = max(free, end) + _takes(plan, events, seconds)
             waiting.append(_Answer(free, end, job, events, seconds))
         tell(end, "")
     rows = plan.start + np.flatnonzero(recording.judged[plan.start :])
     course.rows, course.answered, course.truth = rows, answered[rows], truth[rows]
     return course
+
+
+def _takes(plan: Plan, events: list[ModelEvent], seconds: float) -> int:
+    """Records that pass until the answer is known; a recall is there at once, for nothing is trained."""
+    if plan.training_takes is None:
+        return round(seconds * plan.rate)
+    recalled = all(event.kind in (ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK) for event in events)
+    return 0 if recalled else plan.training_takes
 
 
 def _change(event: ModelEvent, answer: _Answer, row: int) -> Change:

@@ -9,7 +9,7 @@ from driftline.backtest.course import Course, curve
 from driftline.pages.charts import bars, tall
 from driftline.pages.picture import Picture, Theme, plain
 
-# Line styles take over where the colours are used up.
+# Beside colours, so that neighbours of a long legend are told apart: a style for each four.
 _STYLES = ("-", "--", ":", "-.")
 
 
@@ -24,7 +24,7 @@ def over_the_stream(compared: Compared, figure_name: str, suffix: str) -> Pictur
                 line.rows,
                 getattr(line, figure_name),
                 color=theme.series[i % len(theme.series)],
-                ls=_STYLES[i // len(theme.series) % len(_STYLES)],
+                ls=_STYLES[i // 4 % len(_STYLES)],
                 lw=2.2 if compared.advice is not None and name == compared.advice.strategy else 1.4,
                 label=plain(name, 40),
             )

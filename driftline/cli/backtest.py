@@ -1,6 +1,8 @@
 """`driftline backtest DATA`: what the loop would have done, and what other ways would have brought."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -133,8 +135,11 @@ def backtest(
     lines = chosen(stream, names, [setting(stream, text) for text in settings or []])
     recording = recorded(stream, frame, rate)
     console = Console()
-    _quiet()
-    with tempfile.TemporaryDirectory(prefix="driftline-first-") as folder, Screen(console, len(frame)) as screen:
+    with (
+        tempfile.TemporaryDirectory(prefix="driftline-first-") as folder,
+        _quiet(),
+        Screen(console, len(frame)) as screen,
+    ):
         run = compare(data.name, recording, plan, delays, lines, RealRooms(Path(folder)), screen.show, notes)
     tell(console, run)
     write_report(report, report_of(run))
@@ -194,10 +199,16 @@ def _require_page(page: Path) -> None:
     require_matplotlib()
 
 
-def _quiet() -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
     """The worker's log is a service's; here its verdicts are in the report."""
     import logging
 
     import structlog
 
+    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

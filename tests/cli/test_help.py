@@ -15,7 +15,7 @@ from driftline.cli.app import app
 from tests.cli.conftest import Run
 
 ISSUED = {
-    "demo", "init", "explore", "train", "tune", "retrain", "up", "status", "doctor", "spec", "acls", "topics",
+    "demo", "init", "explore", "train", "backtest", "tune", "retrain", "up", "status", "doctor", "spec", "acls", "topics",
     "run consumer", "run monitor", "run trainer", "run alerts", "run broker",
     "produce replay", "produce simulate",
     "models list", "models show", "models card", "models promote", "models rollback",
