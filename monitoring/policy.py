@@ -20,8 +20,8 @@ from monitoring.refinement import Refinement, RefinementState
 _SEVERITY = {"warning": 0, "alarm": 1}
 # A drift whose trainings keep failing, or that no archived version answers, asks at most every 2^6 = 64 cool-downs: a
 # fault must not burn the machine, and must not end the loop for ever either. One whose candidates are refused asks at
-# least every fourth cool-down: there is more to learn from each time, and until then the loop answers badly.
-_MOST_DOUBLINGS = {ModelEventKind.FAILED: 6, ModelEventKind.REFUSED: 2}
+# least every other cool-down: there is more to learn from each time, and until then the loop answers badly.
+_MOST_DOUBLINGS = {ModelEventKind.FAILED: 6, ModelEventKind.REFUSED: 1}
 # Events whose answered attempts are remembered. A drift is told again, if at all, soon after it was first told.
 _ANSWERED = 1_000
 # Share of a version's life that a drift must cover to be a matter of the version, not of the world.
@@ -92,6 +92,8 @@ class Jobs:
     recalled: int = 0
     refused: int = 0
     failed: int = 0
+    unfit: int = 0
+    """Looks into the archive, and at the version before, that changed nothing."""
 
 
 class _PolicyState(msgspec.Struct):
@@ -119,7 +121,7 @@ class RetrainingPolicy:
     `minimum_labels_recall` labelled records are known since its onset, and for the training with `minimum_labels`. No
     job is asked for while another is open, nor within `cool_down_records` labelled records after a verdict, nor a
     training beyond `maximum_trainings_per_day`. A job whose candidate was refused, or that failed, leaves its drift
-    standing: then the same event asks again, each time after twice as long, every other time on a sliding window.
+    standing: then the same event asks again, the longer the later, every other time on the newer half of the window.
 
     A version that a drift brought in is watched: see `monitoring.probation` and `monitoring.refinement`.
 
@@ -211,7 +213,7 @@ class RetrainingPolicy:
         if self._refinement is None or not self.spec.refine or not may_train or self._waiting:
             return None
         window = min(self.spec.window, self.spec.maximum_window)
-        ask = self._refinement.due(labelled, self.spec.refine, window)
+        ask = self._refinement.due(labelled, self.spec.refine, window, self.spec.target_accuracy, record)
         if ask is None:
             return None
         budget.spend(ask.job_id, now_ms)
@@ -256,11 +258,8 @@ class RetrainingPolicy:
         early = self.spec.minimum_labels_recall < self.spec.minimum_labels
         return self.recall and early and self._version is not None and self._version > 1
 
-    def _training(self, event: DriftEvent, attempt: int = 1) -> JobAction:
+    def _training(self, event: DriftEvent) -> JobAction:
         action = action_at(self.spec, event)
-        if action == "retrain-onset" and attempt % 2 == 0:
-            # What has come since the onset was not enough, or cannot be learnt from alone.
-            return "retrain-window"
         assert action != "nothing"
         assert action != "notify", "such an event never asks"
         return action
@@ -275,11 +274,14 @@ class RetrainingPolicy:
         """The ask as it stands with so many labelled records since the onset."""
         if ask.action == "recall" and rows >= self.spec.minimum_labels:
             # Such a training asks the archive too.
-            action = self._training(ask.event, ask.attempt)
+            action = self._training(ask.event)
             ask = replace(ask, action=action) if action == "retrain-onset" else ask
         if ask.action in ("retrain-window", "continue"):
             return replace(ask, newest=min(self.spec.window, self.spec.maximum_window))
-        made = self._refinement
+        made, half = self._refinement, rows // 2
+        if ask.action == "retrain-onset" and ask.attempt % 2 == 0 and half >= self.spec.minimum_labels:
+            # The world may have changed again since the onset: a drift that stands is told once.
+            return replace(ask, newest=half)
         if ask.action == "retrain-onset" and made is not None and rows >= _WHOLE_LIFE * (labelled - made.at):
             # The version never was good: it was made of too little of its world, all of which is known still.
             return replace(ask, newest=min(made.rows + labelled - made.at, self.spec.maximum_window))
@@ -287,7 +289,7 @@ class RetrainingPolicy:
 
     def _asked(self, ask: Ask, rows: int, labelled: int) -> Ask:
         self.open, self._open_is_over = ask, False
-        self._open_rows, self._open_at = max(rows, ask.newest or 0) if ask.action == "retrain-onset" else rows, labelled
+        self._open_rows, self._open_at = ask.newest or rows if ask.action == "retrain-onset" else rows, labelled
         self.jobs.asked += 1
         return ask
 
@@ -303,6 +305,8 @@ class RetrainingPolicy:
     def _verdict(self, ask: Ask, event: ModelEvent, labelled: int) -> None:
         self.open = None
         name = {ModelEventKind.ROLLED_BACK: "recalled"}.get(event.kind, event.kind.value)
+        if event.kind is ModelEventKind.REFUSED and not ask.trains:
+            name = "unfit"
         setattr(self.jobs, name, getattr(self.jobs, name) + 1)
         if event.kind is ModelEventKind.RECALLED:
             self._spent.pop(ask.job_id, None)
@@ -330,10 +334,10 @@ class RetrainingPolicy:
         again, pause = replace(ask, attempt=ask.attempt + 1, newest=None), self.spec.cool_down_records
         pause *= 2 ** min(ask.attempt - 1, _MOST_DOUBLINGS[kind])
         if ask.trains:
-            again = replace(again, action=self._training(ask.event, again.attempt))
+            again = replace(again, action=self._training(ask.event))
         elif action_at(self.spec, ask.event) != "recall":
             # Nothing archived fits. That was quick and has cost nothing, so the training waits for its labels only.
-            again, pause = replace(ask, action=self._training(ask.event, ask.attempt)), 0
+            again, pause = replace(ask, action=self._training(ask.event)), 0
         else:
             pause = self.spec.cool_down_records * 2 ** min(ask.attempt - 1, _MOST_DOUBLINGS[ModelEventKind.FAILED])
         self._quiet_until = max(self._quiet_until, labelled + pause)

@@ -1,5 +1,6 @@
 """Whether a version made of few records should be made anew, now that more of its world is known."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ class Refinement:
     rows : labelled records it was made of.
     at : labelled records of the stream when it was asked for.
     tried : refinements asked for.
+    seen, right : outcomes and right ones of the version before this service; None until the first look.
     """
 
     version: int
@@ -31,18 +33,31 @@ class Refinement:
     rows: int
     at: int
     tried: int = 0
+    seen: int | None = None
+    right: int = 0
 
-    def due(self, labelled: int, factor: float, window: int) -> Ask | None:
+    def due(
+        self, labelled: int, factor: float, window: int, target: float, record: Callable[[int], tuple[int, int]]
+    ) -> Ask | None:
         """The refinement to ask for when `labelled` labelled records have been seen.
 
         Parameters
         ----------
         factor : by how much the records must have multiplied.
         window : records that it learns from at most; a version of nearly as many is not refined.
+        target : accuracy above which it is good enough.
+        record : outcomes of a version so far, and the right ones.
         """
-        wanted = min(int(self.rows * factor), window)
+        if self.seen is None:
+            self.seen, self.right = record(self.version)
+        wanted = min(int(self.rows * max(factor, 1.5)), window)
         known = self.rows + labelled - self.at
         if wanted < self.rows * 1.5 or known < wanted:
+            return None
+        seen, right = record(self.version)
+        if right - self.right >= target * max(seen - self.seen, 1):
+            # Good enough as it is; looked at again once there are as many more records.
+            self.rows, self.at = known, labelled
             return None
         return Ask(
             self.event,
@@ -67,15 +82,25 @@ class RefinementState(msgspec.Struct):
     rows: int
     at: int
     tried: int
+    seen: int | None
+    right: int
 
 
 def stored(refinement: Refinement) -> RefinementState:
     """As a snapshot keeps it."""
     return RefinementState(
-        refinement.version, refinement.event.model_dump(), refinement.rows, refinement.at, refinement.tried
+        refinement.version,
+        refinement.event.model_dump(),
+        refinement.rows,
+        refinement.at,
+        refinement.tried,
+        refinement.seen,
+        refinement.right,
     )
 
 
 def restored(state: RefinementState) -> Refinement:
     """What `stored` kept. Raises DamagedState."""
-    return Refinement(state.version, restored_event(state.event), state.rows, state.at, state.tried)
+    return Refinement(
+        state.version, restored_event(state.event), state.rows, state.at, state.tried, state.seen, state.right
+    )

@@ -5,40 +5,37 @@ from collections.abc import Callable
 import numpy as np
 
 from driftline.records.loop import RetrainingJob, Span, Window
+from driftline.spec.stream import StreamSpec
 from training.data import Dataset
+from training.splits import split
 
-# How often the window is doubled: 16 times as long at most.
 _DOUBLINGS = 4
 
 
 def wide_enough(
-    job: RetrainingJob, collect: Callable[[RetrainingJob], Dataset], most_rows: int
+    spec: StreamSpec, job: RetrainingJob, collect: Callable[[RetrainingJob], Dataset]
 ) -> tuple[RetrainingJob, Dataset]:
-    """The job and its rows; where all carry one label, with a window that reaches further back.
+    """The job and its rows; where all training rows carry one label, with a window that reaches further back.
 
     Labels that come in runs (a machine that is well for days) may leave only one of them since the onset.
 
-    Parameters
-    ----------
-    most_rows : labelled rows beyond which it is not made longer.
+    Such a window is doubled up to four times, and not beyond `monitoring.policy.maximum_window` rows.
 
     Raises
     ------
     UsageError : as `collect` does.
     """
     dataset = collect(job)
+    if job.action in ("recall", "rollback"):
+        return job, dataset
     for _ in range(_DOUBLINGS):
         longer = Window(features=_twice(job.window.features), labels=_twice(job.window.labels))
-        if not job_trains(job) or _two_answers(dataset) or len(dataset) >= most_rows or longer == job.window:
+        long = len(dataset) >= spec.monitoring.policy.maximum_window or longer == job.window
+        if long or _two_answers(split(spec, dataset, spec.training.holdout)[0]):
             break
         job = job.model_copy(update={"window": longer})
         dataset = collect(job)
     return job, dataset
-
-
-def job_trains(job: RetrainingJob) -> bool:
-    """Whether the job may make a model."""
-    return job.action not in ("recall", "rollback")
 
 
 def _two_answers(dataset: Dataset) -> bool:

@@ -213,9 +213,7 @@ class TrainerCore:
         try:
             # The job's window may become another one, so the job is set before the data that says all is there.
             attempt.job, dataset = wide_enough(
-                attempt.job,
-                lambda job: self._collect(job, attempt.stopped.is_set),
-                self._spec.monitoring.policy.maximum_window,
+                self._spec, attempt.job, lambda job: self._collect(job, attempt.stopped.is_set)
             )
             save_dataset(attempt.folder / "data.npz", dataset)
             attempt.dataset = dataset

@@ -53,7 +53,7 @@ class PolicySpec(Strict):
         default=ActionsSpec(), description="What to do at which event: [actions](#monitoringpolicyactions)."
     )
     minimum_labels: int = Field(
-        default=200, ge=20, description="Labelled records since the onset that a retraining needs."
+        default=100, ge=20, description="Labelled records since the onset that a retraining needs."
     )
     minimum_labels_recall: int = Field(
         default=50,
@@ -72,10 +72,13 @@ class PolicySpec(Strict):
         default=24, ge=0, le=10_000, description="Most trainings in any 24 hours; recalls are free."
     )
     refine: float = Field(
-        default=4.0,
+        default=5.0,
         ge=0,
         description="A version made after a drift is made anew once this many times its labelled records are known of "
-        "the new world, up to `window`; 0 never, otherwise at least 1.5.",
+        "the new world, up to `window`; 0 never, below 1.5 counts as 1.5.",
+    )
+    target_accuracy: float = Field(
+        default=0.9, ge=0, le=1, description="Accuracy in service at which a version is good enough not to be refined."
     )
     rollback_labels: int = Field(
         default=200,
