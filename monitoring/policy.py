@@ -196,6 +196,8 @@ class RetrainingPolicy:
             return None
         if (ask := self._rollback(record)) is not None:
             return self._asked(ask, 0, labelled)
+        if self._refinement is not None:
+            self._refinement.begin(record)
         if labelled < self._quiet_until:
             return None
         budget = TrainingBudget(self.spec.maximum_trainings_per_day, self._spent)
@@ -289,7 +291,7 @@ class RetrainingPolicy:
 
     def _asked(self, ask: Ask, rows: int, labelled: int) -> Ask:
         self.open, self._open_is_over = ask, False
-        self._open_rows, self._open_at = ask.newest or rows if ask.action == "retrain-onset" else rows, labelled
+        self._open_rows, self._open_at = rows, labelled
         self.jobs.asked += 1
         return ask
 
@@ -327,7 +329,8 @@ class RetrainingPolicy:
             return
         self._probation = Probation.of(event, ask, self.spec.rollback_labels)
         if event.kind is ModelEventKind.PROMOTED and event.version is not None:
-            self._refinement = Refinement(event.version, ask.event, max(self._open_rows, 1), self._open_at)
+            own = ask.newest if ask.action == "retrain-onset" else None
+            self._refinement = Refinement(event.version, ask.event, max(own or self._open_rows, 1), self._open_at)
 
     def _stays(self, ask: Ask, kind: ModelEventKind, labelled: int) -> None:
         """The model in service stays: the same drift asks again, if it still stands."""
@@ -335,6 +338,9 @@ class RetrainingPolicy:
         pause *= 2 ** min(ask.attempt - 1, _MOST_DOUBLINGS[kind])
         if ask.trains:
             again = replace(again, action=self._training(ask.event))
+            if kind is ModelEventKind.REFUSED and 0 < self._open_rows < pause:
+                # By then as much again is known of the new world.
+                pause = min(self._open_rows, self.spec.cool_down_records)
         elif action_at(self.spec, ask.event) != "recall":
             # Nothing archived fits. That was quick and has cost nothing, so the training waits for its labels only.
             again, pause = replace(ask, action=self._training(ask.event)), 0

@@ -9,6 +9,9 @@ import msgspec
 from driftline.records.loop import DriftEvent
 from monitoring.ask import Ask, restored_event
 
+# Less than twice the records would bring next to nothing.
+_FEWEST_TIMES = 2.0
+
 
 @dataclass(slots=True)
 class Refinement:
@@ -36,6 +39,17 @@ class Refinement:
     seen: int | None = None
     right: int = 0
 
+    def begin(self, record: Callable[[int], tuple[int, int]]) -> None:
+        """Count its outcomes from here on, unless they are being counted."""
+        if self.seen is None:
+            self.seen, self.right = record(self.version)
+
+    def _served(self, record: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
+        """Outcomes and right ones in this service."""
+        self.begin(record)
+        seen, right = record(self.version)
+        return seen - (self.seen or 0), right - self.right
+
     def due(
         self, labelled: int, factor: float, window: int, target: float, record: Callable[[int], tuple[int, int]]
     ) -> Ask | None:
@@ -48,14 +62,14 @@ class Refinement:
         target : accuracy above which it is good enough.
         record : outcomes of a version so far, and the right ones.
         """
-        if self.seen is None:
-            self.seen, self.right = record(self.version)
-        wanted = min(int(self.rows * max(factor, 1.5)), window)
+        if self.tried:
+            factor = min(factor, _FEWEST_TIMES)
+        wanted = min(int(self.rows * max(factor, _FEWEST_TIMES)), window)
         known = self.rows + labelled - self.at
-        if wanted < self.rows * 1.5 or known < wanted:
+        if wanted < self.rows * _FEWEST_TIMES or known < wanted:
             return None
-        seen, right = record(self.version)
-        if right - self.right >= target * max(seen - self.seen, 1):
+        seen, right = self._served(record)
+        if right >= target * max(seen, 1):
             # Good enough as it is; looked at again once there are as many more records.
             self.rows, self.at = known, labelled
             return None
@@ -70,7 +84,7 @@ class Refinement:
         )
 
     def asked(self, ask: Ask, labelled: int) -> None:
-        """It was asked for: if it is refused, the next one takes as many records more again."""
+        """It was asked for: if it is refused, the next one is due once its records have doubled."""
         self.rows, self.at, self.tried = ask.newest or self.rows, labelled, ask.attempt
 
 

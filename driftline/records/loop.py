@@ -156,6 +156,7 @@ class ModelEvent(Record):
     sequence: int = 0
     job_id: str | None = None
     drift_event_id: str | None = None
+    action: JobAction | None = Field(default=None, description="What the job asked for, where it changed nothing.")
     at: EpochMs
     reasons: list[str] = Field(default_factory=list)
     metrics: dict[str, float] = Field(default_factory=dict)

@@ -75,7 +75,7 @@ class PolicySpec(Strict):
         default=5.0,
         ge=0,
         description="A version made after a drift is made anew once this many times its labelled records are known of "
-        "the new world, up to `window`; 0 never, below 1.5 counts as 1.5.",
+        "the new world, up to `window`; 0 never, below 2 counts as 2.",
     )
     target_accuracy: float = Field(
         default=0.9, ge=0, le=1, description="Accuracy in service at which a version is good enough not to be refined."

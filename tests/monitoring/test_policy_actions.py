@@ -148,6 +148,14 @@ class TestAfterARefusal:
             watch.happened(verdict(ModelEventKind.REFUSED, ask.job_id, version=None), labelled)
         assert times == [1_000, 1_500, 2_500, 3_500, 4_500]
 
+    def test_of_few_records_the_next_one_waits_for_as_many_more_only(self) -> None:
+        watch = policy(version=1, cool_down_records=500)
+        watch.drifted(concept(version=1))
+        ask = asked(watch, 1_000, since=200)
+        watch.happened(verdict(ModelEventKind.REFUSED, ask.job_id, version=None), 1_000)
+        assert due(watch, 1_199, since=399) is None
+        assert asked(watch, 1_200, since=400).newest == 200
+
 
 class TestAVersionThatNeverWasGood:
     def test_is_made_anew_of_all_that_is_known_of_its_world(self) -> None:

@@ -96,7 +96,6 @@ class TestRefinement:
 
     def test_not_of_a_version_that_is_good_enough(self) -> None:
         watch = after_a_promotion(refine=5, target_accuracy=0.9, rollback_labels=0)
-        record = (0, 0)
         for labelled in range(1_010, 5_000, 50):
             record = (labelled - 1_010, round((labelled - 1_010) * 0.95))
             assert watch.due(labelled, lambda event: 0, 0, lambda version, now=record: now) is None
@@ -104,13 +103,13 @@ class TestRefinement:
     def test_never_with_0(self) -> None:
         assert due(after_a_promotion(refine=0), 50_000) is None
 
-    def test_a_refused_one_comes_again_when_there_is_as_much_more(self) -> None:
+    def test_a_refused_one_comes_again_once_its_records_have_doubled(self) -> None:
         watch = after_a_promotion(refine=5, target_accuracy=1)
         ask = asked(watch, 1_400)
         watch.happened(verdict(ModelEventKind.REFUSED, ask.job_id, version=None), 1_400)
-        assert due(watch, 3_399) is None
-        again = asked(watch, 3_400)
-        assert again.newest == 2_500
+        assert due(watch, 1_899) is None
+        again = asked(watch, 1_900)
+        assert again.newest == 1_000
         assert again.job_id != ask.job_id
 
     def test_not_of_another_version(self) -> None:

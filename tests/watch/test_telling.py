@@ -12,6 +12,13 @@ def model_event(kind: str, **fields: Any) -> ModelEvent:
     return ModelEvent(event_id="e", stream="s", kind=kind, at=0, **fields)  # type: ignore[arg-type]
 
 
+def job(**fields: Any) -> RetrainingJob:
+    return RetrainingJob(
+        job_id="j", stream="s", requested_by="policy", reason="r", requested_at=0, champion_version=1,
+        window=Window(features={}, labels={}), labelled_records=240, **fields,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("record", "said"),
     [
@@ -33,6 +40,18 @@ def model_event(kind: str, **fields: Any) -> ModelEvent:
             "candidate refused after 2.0 s: no better",
         ),
         (model_event("failed", reasons=["19 rows"]), "training failed: 19 rows"),
+        (model_event("refused", action="recall", reasons=["none fits"]), "nothing recalled: none fits"),
+        (model_event("refused", action="rollback", reasons=["no better"]), "not rolled back: no better"),
+        (model_event("failed", action="recall", reasons=["19 rows"]), "recall failed: 19 rows"),
+        (job(action="recall"), "look into the archive asked for by the policy, on 240 labelled records"),
+        (
+            job(action="rollback", target_version=3),
+            "rollback to version 3 asked for by the policy, on 240 labelled records",
+        ),
+        (
+            job(action="continue"),
+            "training from the weights in service asked for by the policy, on 240 labelled records",
+        ),
         (
             DriftEvent(
                 event_id="e", stream="s", kind=DriftKind.CONCEPT, severity="alarm", detector="adwin", model_version=1,
@@ -40,13 +59,7 @@ def model_event(kind: str, **fields: Any) -> ModelEvent:
             ),
             "concept drift (alarm): errors rose from 0.1 to 0.5",
         ),
-        (
-            RetrainingJob(
-                job_id="j", stream="s", requested_by="policy", reason="r", requested_at=0, champion_version=1,
-                window=Window(features={}, labels={}), labelled_records=240,
-            ),
-            "retraining asked for by the policy, on 240 labelled records",
-        ),
+        (job(), "retraining asked for by the policy, on 240 labelled records"),
     ],
 )  # fmt: skip
 def test_it_is_told(record: Any, said: str) -> None:
