@@ -1,37 +1,61 @@
-"""How many trainings a day may cost."""
+"""How the monitor's parts share one budget of false alarms.
 
-from dataclasses import dataclass, field
+Half of it is for concept drift, which asks for trainings, a quarter for data drift, and an eighth each for prediction
+drift and for drift of the class mix. Rates add up whatever the parts' dependence, so the whole monitor stays within the
+sum.
+"""
 
-DAY_MS = 86_400_000
+from dataclasses import dataclass
+from math import exp
+
+from driftline.spec.monitoring import ConceptDriftSpec, DataDriftSpec, MonitoringSpec
+
+CONCEPT, DATA, PREDICTION, PRIOR = 0.5, 0.25, 0.125, 0.125
+"""Shares of the parts."""
+
+START = 0.2
+"""Of the part for concept drift: for models bad from their first answer on, which show within `SPAN` outcomes."""
+
+SPAN = 10_000
+"""Outcomes in which `concept.confidence` is the chance of a false alarm."""
+
+_DEFAULT = 1e-6
 
 
-@dataclass(slots=True)
-class TrainingBudget:
-    """At most `maximum` trainings within any 24 hours.
+@dataclass(frozen=True)
+class Budget:
+    """False alarms per record that each part may raise."""
 
-    Parameters
-    ----------
-    maximum : trainings.
-    spent : job id → epoch ms at which it was asked for; those of the last 24 hours, a part of the state.
+    concept: float = CONCEPT * _DEFAULT
+    data: float = DATA * _DEFAULT
+    prediction: float = PREDICTION * _DEFAULT
+    prior: float = PRIOR * _DEFAULT
 
-    >>> budget = TrainingBudget(1)
-    >>> budget.spend("a", 0)
-    >>> budget.allows(DAY_MS - 1), budget.allows(DAY_MS)
-    (False, True)
+
+def budget_of(spec: MonitoringSpec) -> Budget:
+    """The budget of a stream, split between its parts.
+
+    >>> budget_of(MonitoringSpec(false_alarms="4 per 1_000_000 records"))
+    Budget(concept=2e-06, data=1e-06, prediction=5e-07, prior=5e-07)
     """
+    whole = spec.false_alarms_per_record
+    return Budget(CONCEPT * whole, DATA * whole, PREDICTION * whole, PRIOR * whole)
 
-    maximum: int
-    spent: dict[str, int] = field(default_factory=dict)
 
-    def allows(self, now_ms: int) -> bool:
-        """Whether one more may be asked for now."""
-        self.spent = {job: at for job, at in self.spent.items() if at > now_ms - DAY_MS}
-        return len(self.spent) < self.maximum
+def concept_rate(spec: ConceptDriftSpec, share: float) -> float:
+    """False alarms per outcome: the part's share of the budget, unless `concept.confidence` says otherwise."""
+    return share if spec.confidence is None else spec.confidence / SPAN
 
-    def spend(self, job_id: str, now_ms: int) -> None:
-        """A training was asked for."""
-        self.spent[job_id] = now_ms
 
-    def give_back(self, job_id: str) -> None:
-        """Nothing was trained for this job."""
-        self.spent.pop(job_id, None)
+def concept_level(spec: ConceptDriftSpec, share: float) -> float:
+    """The same as the chance of a false alarm in 10,000 outcomes."""
+    return 1.0 - exp(-concept_rate(spec, share) * SPAN) if spec.confidence is None else spec.confidence
+
+
+def evaluation_level(spec: DataDriftSpec, share: float, records: int) -> float:
+    """The level of one evaluation over all features, where one comes every `records` records.
+
+    At most one alarm begins at an evaluation, so the expected number of alarms is at most the sum of the levels,
+    however much the windows overlap.
+    """
+    return min(share * records, 0.05) if spec.confidence is None else spec.confidence

@@ -20,9 +20,12 @@ _SMALL_SHARE = 0.25
 # The suspects' rise must be this many standard errors: they are chosen as the worst of up to 50, and the worst of
 # 50 that are as they were lies 2.2 above.
 _CLEAR = 4.0
+# And that of each of them this many.
+_WORSE = 3.0
 # The others are as they were if their rise is not beyond this many standard errors, and its upper bound less than half
-# of the rise of all.
+# of the rise of all, or half of what makes an alarm by default.
 _ONE_SIDED = 1.645
+_HARMLESS = 0.04
 # Fewest records since the onset of the suspects, and of the others.
 _SUSPECTS, _OTHERS = 8, 30
 # A bin must hold this much more of the suspects' records than of the reference's.
@@ -54,15 +57,20 @@ def judge_errors(counts: Tally) -> Judgement:
     order = np.argsort(-excess, kind="stable")
     n_all, rise_all = float(counts.n_after.sum()), float((counts.k_after - expected).sum())
     rate_all = rise_all / max(n_all, 1.0)
-    z_others = np.inf
+    each = np.eye(len(excess), dtype=bool)
+    clearly_worse = [_rise(counts, expected, one)[1] >= _WORSE for one in each]
+    z_others = _rise(counts, expected, seen)[1]
     for k in range(1, int(seen.sum() * _SMALL_SHARE) + 1):
         mine = np.zeros(len(excess), dtype=bool)
         mine[order[:k]] = True
+        if not clearly_worse[order[k - 1]]:
+            # The next in line is like the rest: whatever makes the rest worse, it is no sensor.
+            break
         n_mine, z_mine, _, _ = _rise(counts, expected, mine)
         n_others, z_others, rise, error = _rise(counts, expected, ~mine)
         if n_others < _OTHERS:
             return Judgement(None)
-        if z_others <= _ONE_SIDED and rise + _ONE_SIDED * error <= rate_all / 2:
+        if z_others <= _ONE_SIDED and rise + _ONE_SIDED * error <= max(rate_all / 2, _HARMLESS):
             clear = n_mine >= _SUSPECTS and z_mine >= _CLEAR
             return Judgement("sensor", tuple(order[:k].tolist())) if clear else Judgement(None)
     return Judgement("world" if z_others > 2 * _ONE_SIDED else None)

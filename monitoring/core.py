@@ -6,7 +6,7 @@ import numpy as np
 
 from driftline.errors import DriftlineError
 from driftline.kafka.interface import Batch, Outgoing, TopicPartition
-from driftline.records.loop import DriftKind, ModelEvent
+from driftline.records.loop import DriftEvent, DriftKind, ModelEvent
 from driftline.registry.reference import Reference
 from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
@@ -20,7 +20,7 @@ from monitoring.news import Announced, News
 from monitoring.outcomes import Outcomes
 from monitoring.policy import Policy, RetrainingPolicy
 from monitoring.state import MonitorState
-from monitoring.telling import Said, Telling
+from monitoring.telling import Telling
 
 
 class MonitorCore:
@@ -187,23 +187,23 @@ class MonitorCore:
         for event in self._news.events():
             self._policy.happened(event, self._memory.history.total)
 
-    def _take_features(self, features: Decoded, telling: Telling) -> list[Said]:
+    def _take_features(self, features: Decoded, telling: Telling) -> list[DriftEvent]:
         watch = self._memory.watch
         self._memory.values.remember(features)
         if watch is None:
             return []
         findings = watch.data.update(features, *self._memory.ends_of_both())
-        return [said for finding in findings for said in telling.distribution(watch, DriftKind.DATA, finding)]
+        return [event for finding in findings for event in telling.distribution(watch, DriftKind.DATA, finding)]
 
-    def _take_predictions(self, predictions: Predictions, telling: Telling) -> list[Said]:
+    def _take_predictions(self, predictions: Predictions, telling: Telling) -> list[DriftEvent]:
         watch = self._memory.watch
         if watch is None:
             return []
         own = predictions.model_versions == watch.version
         findings = watch.prediction.update(predictions, own, *self._memory.ends_of_both())
-        return [said for finding in findings for said in telling.distribution(watch, DriftKind.PREDICTION, finding)]
+        return [event for finding in findings for event in telling.distribution(watch, DriftKind.PREDICTION, finding)]
 
-    def _take_outcomes(self, outcomes: Outcomes, telling: Telling) -> list[Said]:
+    def _take_outcomes(self, outcomes: Outcomes, telling: Telling) -> list[DriftEvent]:
         memory, watch = self._memory, self._memory.watch
         numbers = memory.history.append(outcomes)
         memory.books.outcomes(outcomes)
@@ -212,18 +212,17 @@ class MonitorCore:
         own = np.flatnonzero(outcomes.model_version == watch.version)
         values = memory.values.recall(outcomes.source_partition[own], outcomes.source_offset[own])
         watch.casebook.append(outcomes, own, numbers[own], values)
-        said: list[Said] = []
+        told: list[DriftEvent] = []
         for finding in watch.concept.update(~outcomes.correct[own], outcomes.event_time[own], numbers[own]):
-            said += telling.concept(watch, finding)
+            told += telling.concept(watch, finding)
         for changed in watch.prior.update(outcomes, own, *memory.ends_of_both()):
-            said += telling.distribution(watch, DriftKind.PRIOR, changed)
-        return said
+            told += telling.distribution(watch, DriftKind.PRIOR, changed)
+        return told
 
-    def _announce(self, found: Sequence[Said]) -> list[Outgoing]:
+    def _announce(self, found: Sequence[DriftEvent]) -> list[Outgoing]:
         told: list[Outgoing] = []
-        for said in found:
-            event = said.event
-            if said.counts:
+        for event in found:
+            if event.counts:
                 self._memory.books.event(event.kind.value, event.severity)
             if event.state != "closed":
                 self._policy.drifted(event)

@@ -29,11 +29,14 @@ class DeviceWindow:
     layout : the bins.
     columns : bins of a record.
     spec : the data-drift section.
+    level : chance below which a device's records are no chance.
     words : what a bin of a variable holds, for a person.
     """
 
-    def __init__(self, layout: Layout, columns: int, spec: DataDriftSpec, words: Callable[[int, int], str]) -> None:
-        self._layout, self._spec, self._words = layout, spec, words
+    def __init__(
+        self, layout: Layout, columns: int, spec: DataDriftSpec, level: float, words: Callable[[int, int], str]
+    ) -> None:
+        self._layout, self._spec, self._level, self._words = layout, spec, level, words
         # Beyond 65,534 bins (a thousand categorical features of a hundred values) the last ones are not told apart.
         self._last = min(len(layout.counts), _NO_BIN) - 1
         self._capacity = min(spec.window, max(_MOST_BINS // max(columns, 1), _FEWEST_ROWS))
@@ -75,7 +78,7 @@ class DeviceWindow:
             self._layout,
             counts,
             drifted,
-            confidence=self._spec.confidence,
+            confidence=self._level,
             minimum_psi=self._spec.minimum_psi,
             suspects=min(len(names), MOST_PARTS),
         )

@@ -37,7 +37,7 @@ class Comparison:
     rows: int
 
 
-def compare(layout: Layout, current: NDArray[np.int64]) -> Comparison:
+def compare(layout: Layout, current: NDArray[np.int64], *, corrected: bool = True) -> Comparison:
     """Compare counts of all variables.
 
     Bins that expect fewer than 5 in the smaller sample are pooled into one for each variable; a pool that is still
@@ -47,6 +47,7 @@ def compare(layout: Layout, current: NDArray[np.int64]) -> Comparison:
     ----------
     layout : the bins and their reference counts.
     current : int64 [bins].
+    corrected : false leaves `adjusted` as `p_value`, for a caller who corrects it together with other tests.
 
     References
     ----------
@@ -88,7 +89,7 @@ def compare(layout: Layout, current: NDArray[np.int64]) -> Comparison:
     return Comparison(
         psi=np.where(known, np.maximum(psi, 0.0), 0.0),
         p_value=p_value,
-        adjusted=holm(p_value),
+        adjusted=holm(p_value) if corrected else p_value,
         shares=shares,
         rows=int(m.max(initial=0)),
     )

@@ -4,13 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from driftline.records.loop import BlamedPart, DriftEvent, DriftKind
 from driftline.registry.reference import FeatureReference, Reference
 from driftline.spec.stream import StreamSpec
-from monitoring.blocks import BlockFinding, Current, SlidingBlocks
 from monitoring.breakdown import Breakdown, break_down, onset_of_others
 from monitoring.casebook import Cases
 from monitoring.confined import Judgement
@@ -19,6 +15,7 @@ from monitoring.finding import ConceptFinding
 from monitoring.history import Moment
 from monitoring.layout import Layout
 from monitoring.recurrence import resembles
+from monitoring.stretch import BlockFinding, Current
 from monitoring.watch import Watch
 
 _NAMED = 3
@@ -108,8 +105,11 @@ class Dossier:
         if course:
             window = watch.window(kind)
             found = shape_of_blocks(window, finding.drifted, mixtures=kind is DriftKind.DATA)
-            recurs = kind is DriftKind.DATA and (
-                self._recurs(finding.window) or watch.past.knows(window.layout, finding.window.counts)
+            # A drift of pairs alone leaves every feature as it is: of that there is nothing to know again.
+            recurs = (
+                kind is DriftKind.DATA
+                and len(finding.drifted) > 0
+                and (self._recurs(finding.window) or watch.past.knows(window.layout, finding.window.counts))
             )
             shape = "recurring" if recurs else found or shape
         fields = {"devices": devices, "cause": judged.cause, "shape": shape, "said": ""}
@@ -129,18 +129,13 @@ class Dossier:
 
     def _recurs(self, current: Current) -> bool:
         data = self._watch.data
-        drifted = drifted_in(data.window, current)
+        drifted = current.judgement.drifted
         return any(
             resembles(
                 data.references, data.window.layout, drifted, current, earlier, self._spec.monitoring.data.minimum_psi
             )
             for earlier in self._earlier
         )
-
-
-def drifted_in(window: SlidingBlocks, current: Current) -> NDArray[np.int64]:
-    """Indices of the variables that have drifted, the most drifted first."""
-    return window.drifted(current.comparison)
 
 
 def _as_before(fields: dict[str, Any], known: DriftEvent | None) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import hashlib
 
 from driftline.records.loop import Blame, DriftEvent, DriftKind, Position
-from monitoring.blocks import BlockFinding
 from monitoring.finding import ConceptFinding
 from monitoring.history import Place
+from monitoring.stretch import BlockFinding
 
 _NAMED = 3
 
@@ -66,7 +66,7 @@ def distribution_event(
     now_ms: int,
 ) -> DriftEvent:
     """The event of a data, prediction or prior finding."""
-    onset, comparison = finding.onset, finding.window.comparison
+    onset, comparison, judged = finding.onset, finding.window.comparison, finding.window.judgement
     what = {DriftKind.DATA: "The features have", DriftKind.PRIOR: "The class mix of the labels has"}.get(
         kind, f"The answers of model {version} have"
     )
@@ -87,12 +87,22 @@ def distribution_event(
             "smallest_p_value": float(comparison.adjusted.min()),
             "drifted": len(finding.drifted),
             "variables": len(comparison.psi),
+            **({"pairs": len(judged.apart)} if judged.correlations is not None else {}),
             "window_records": finding.window.rows,
         },
         features=blame,
-        summary=f"{what} changed since about record {onset.record_id}: {len(finding.drifted)} of "
-        f"{len(comparison.psi)} drifted, most of all {_names(blame)}.",
+        summary=f"{what} changed since about record {onset.record_id}: {_extent(finding)}, most of all "
+        f"{_names(blame)}.",
     )
+
+
+def _extent(finding: BlockFinding) -> str:
+    judged = finding.window.judgement
+    drifted = f"{len(judged.drifted)} of {len(judged.comparison.psi)} drifted"
+    if judged.correlations is None or not len(judged.apart):
+        return drifted
+    apart = f"{len(judged.apart)} of {len(judged.correlations.after)} pairs correlate otherwise"
+    return f"{drifted}, {apart}" if len(judged.drifted) else apart
 
 
 def _position(place: Place) -> Position:

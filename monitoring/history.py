@@ -10,8 +10,6 @@ from monitoring.ledger import Ledger
 from monitoring.outcomes import Outcomes
 from monitoring.rolling import Rolling, RollingState
 
-_NONE = np.iinfo(np.int64).max
-
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -155,21 +153,8 @@ class History:
         return mask
 
 
-def lowest_offsets(
-    partitions: NDArray[np.int64], offsets: NDArray[np.int64], ends: Mapping[int, int]
-) -> dict[int, int]:
-    """Partition → its lowest offset among these rows; `ends` stands for partitions without a row."""
-    return {**ends, **_lowest(partitions, offsets)}
-
-
 def _lowest(partitions: NDArray[np.int64], offsets: NDArray[np.int64]) -> dict[int, int]:
-    if not len(partitions):
-        return {}
-    # One pass over the rows, however many partitions they are of: blocks of a hundred records begin all the time.
-    lowest = np.full(int(partitions.max()) + 1, _NONE)
-    np.minimum.at(lowest, partitions, offsets)
-    found = np.flatnonzero(lowest < _NONE)
-    return dict(zip(found.tolist(), lowest[found].tolist(), strict=True))
+    return {int(p): int(offsets[partitions == p].min()) for p in np.unique(partitions)}
 
 
 def _inside(

@@ -112,11 +112,12 @@ class Lifecycle:
         case = self._cases[kind]
         before, after = case.event, case.event.model_copy(update=known)
         fault = (before.cause == "sensor") != (after.cause == "sensor")
-        urgent = _SEVERITY[after.severity] > _SEVERITY[before.severity] or fault
+        grown = _SEVERITY[after.severity] > _SEVERITY[before.severity]
+        urgent = grown or fault
         if not urgent and not (self.may_tell(kind, seen) and _news(before, after)):
             return None
         case.event = after.model_copy(
-            update={"state": "updated", "revision": before.revision + 1, "told_at": now_ms, "closed_because": None}
+            update={"state": "updated", "revision": before.revision + 1, "told_at": now_ms, "grown": grown}
         )
         case.looked = case.told = seen
         case.wait *= 2
@@ -131,6 +132,7 @@ class Lifecycle:
         return event.model_copy(
             update={
                 "state": "closed",
+                "grown": False,
                 "closed_because": because,
                 "revision": event.revision + 1,
                 "summary": f"{_ENDED[because]} {event.summary}",

@@ -54,6 +54,11 @@ class MonitorMetrics(Collector):
             f"Accuracy of the newest {self._spec.monitoring.accuracy_window} labelled records.",
             state.accuracy,
         )
+        yield _gauge(
+            "target_accuracy_ratio",
+            "What the specification asks for; NaN if it asks for nothing.",
+            math.nan if (target := self._spec.monitoring.target_accuracy) is None else target,
+        )
         yield _gauge("concept_error_ratio", "Error rate since the last change of the error rate.", state.error_rate)
         yield _gauge(
             "concept_suspecting", "1 while the detector suspects a change that is not clear yet.", state.suspecting

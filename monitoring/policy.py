@@ -12,10 +12,10 @@ from monitoring import ask as asks
 from monitoring import probation as probations
 from monitoring import refinement as refinements
 from monitoring.ask import Ask, AskState
-from monitoring.budget import TrainingBudget
 from monitoring.encoding import pack, unpack
 from monitoring.probation import Probation, ProbationState
 from monitoring.refinement import Refinement, RefinementState
+from monitoring.training_budget import TrainingBudget
 
 _SEVERITY = {"warning": 0, "alarm": 1}
 # A drift whose trainings keep failing, or that no archived version answers, asks at most every 2^6 = 64 cool-downs: a

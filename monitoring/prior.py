@@ -9,11 +9,14 @@ from driftline.records.loop import Blame, BlamedPart
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.blame import share, shares_of
-from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
+from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
 from monitoring.outcomes import Outcomes
 from monitoring.parts import MOST_NAMED
+from monitoring.stretch import BlockFinding, Rows
 
 CLASSES = "(classes)"
 """Name of the one variable, as in `monitoring.prediction`."""
@@ -34,8 +37,6 @@ class PriorMonitor:
     reference : what training wrote beside the model.
     """
 
-    detector = "psi+chi-square"
-
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._classes = spec.classes
         known = len(reference.class_counts) == len(spec.classes) and sum(reference.class_counts) > 0
@@ -43,10 +44,19 @@ class PriorMonitor:
         # Labels come in runs (a machine is ill for a while): twice the window of the features, for as few false alarms.
         settings = spec.monitoring.data.model_copy(update={"window": 2 * spec.monitoring.data.window})
         self._window = SlidingBlocks(
-            self._layout, settings, values=0, cool_down=spec.monitoring.policy.cool_down_records
+            self._layout,
+            _one_list(len(spec.classes)),
+            settings,
+            values=0,
+            cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).prior, block_rows(settings)),
         )
         self.watching = known
         """Whether there is a class mix to compare with."""
+
+    @property
+    def detector(self) -> str:
+        return self._window.detector
 
     @property
     def standing(self) -> bool:
@@ -125,3 +135,11 @@ class PriorMonitor:
             for i in moved.tolist()
             if abs(after[i] - before[i]) >= _LEAST_MOVE
         ]
+
+
+def _one_list(classes: int) -> Geometry:
+    """Of one variable whose values have no order and are never missing."""
+    nothing = np.full(1, -1, dtype=np.int64)
+    return Geometry(
+        np.zeros(classes), np.ones(classes, dtype=np.bool_), np.zeros(1, dtype=np.bool_), np.ones(1), nothing, nothing
+    )

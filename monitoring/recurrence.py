@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.registry.reference import CategoricalReference, FeatureReference, NumericReference, TextReference
-from monitoring.blocks import Current
 from monitoring.divergence import compare
 from monitoring.layout import Layout
+from monitoring.stretch import Current
 
 MOST_EARLIER = 4
 """Earlier references remembered: the newest of them."""

@@ -1,32 +1,24 @@
 """From findings to records of drift events: what is opened, looked at again and closed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from driftline.records.loop import DriftEvent, DriftKind, Position
 from driftline.spec.stream import StreamSpec
 from monitoring.block import Start
-from monitoring.blocks import BlockFinding
 from monitoring.data import DataMonitor
-from monitoring.dossier import Dossier, drifted_in
+from monitoring.dossier import Dossier
 from monitoring.events import concept_event, distribution_event
 from monitoring.finding import ConceptFinding
 from monitoring.history import Moment, Place
 from monitoring.memory import Memory
 from monitoring.prediction import PredictionMonitor
 from monitoring.prior import PriorMonitor
+from monitoring.stretch import BlockFinding
 from monitoring.watch import Watch
 
 # What may change in an event's life; the rest stays as its first record has it.
 _CHANGING = ("severity", "onset", "evidence", "features", "classes", "devices", "segments", "shape", "cause", "summary")
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A record of an event; `counts` if it is a new event, or one that has grown to an alarm."""
-
-    event: DriftEvent
-    counts: bool = False
 
 
 class Telling:
@@ -42,38 +34,38 @@ class Telling:
     def __init__(self, spec: StreamSpec, memory: Memory, now_ms: int) -> None:
         self._spec, self._memory, self._now_ms = spec, memory, now_ms
 
-    def concept(self, watch: Watch, finding: ConceptFinding) -> list[Said]:
+    def concept(self, watch: Watch, finding: ConceptFinding) -> list[DriftEvent]:
         """A rise of the error rate was found, or one that stands has grown."""
         kind = DriftKind.CONCEPT
         identity = watch.events.get(kind) if finding.escalated else None
-        known = watch.lifecycle.of(kind) if identity else None
+        closed = [] if identity else self._closed(watch, kind)
+        known = watch.lifecycle.of(kind)
         place = self._memory.history.place(finding.onset, *self._memory.ends_of_both())
         fields = self._dossier(watch).concept(finding, known, course=True)
         event = self._concept_event(watch, finding, place, fields, identity)
-        closed = [] if identity else self._closed(watch, kind)
         watch.told(kind, event.event_id, finding.onset)
         if known is not None:
             grown = watch.lifecycle.revised(kind, _changing(event), watch.seen(kind), self._now_ms)
-            return [Said(grown, counts=True)] if grown else []
+            return [grown] if grown else []
         if identity:
-            event = event.model_copy(update={"state": "updated", "revision": 1})
+            event = event.model_copy(update={"state": "updated", "revision": 1, "grown": True})
         watch.lifecycle.open(event, watch.seen(kind))
-        return [*closed, Said(event, counts=True)]
+        return [*closed, event]
 
-    def distribution(self, watch: Watch, kind: DriftKind, finding: BlockFinding) -> list[Said]:
+    def distribution(self, watch: Watch, kind: DriftKind, finding: BlockFinding) -> list[DriftEvent]:
         """A distribution has changed."""
+        closed = self._closed(watch, kind)
         fields = self._dossier(watch).distribution(kind, finding, None, course=True)
         event = self._distribution_event(watch, kind, finding, fields)
-        closed = self._closed(watch, kind)
         watch.told(kind, event.event_id, Moment(finding.onset.event_time))
         watch.lifecycle.open(event, watch.seen(kind))
         if kind is DriftKind.DATA:
             watch.past.see(finding.window.counts)
-        return [*closed, Said(event, counts=True)]
+        return [*closed, event]
 
-    def later(self, watch: Watch) -> list[Said]:
+    def later(self, watch: Watch) -> list[DriftEvent]:
         """What has become of the events that stand: those that are over, and those of which there is news."""
-        said: list[Said] = []
+        said: list[DriftEvent] = []
         standing = watch.standing
         for kind in watch.lifecycle.kinds:
             if not standing[kind]:
@@ -82,22 +74,24 @@ class Telling:
                 said += self._look(watch, kind)
         return said
 
-    def waiting(self) -> list[Said]:
+    def waiting(self) -> list[DriftEvent]:
         """The last records of events that ended with their version."""
         closings, self._memory.closings = self._memory.closings, []
-        return [Said(event.model_copy(update={"told_at": self._now_ms})) for event in closings]
+        return [event.model_copy(update={"told_at": self._now_ms}) for event in closings]
 
-    def _closed(self, watch: Watch, kind: DriftKind) -> list[Said]:
+    def _closed(self, watch: Watch, kind: DriftKind) -> list[DriftEvent]:
         event = watch.lifecycle.close(kind, "recovered")
+        if event is None:
+            return []
         if kind is DriftKind.DATA:
             watch.past.over()
         if kind is DriftKind.CONCEPT:
             watch.past_errors.over()
             # As in `monitoring.concept`: what came since the recovery is the new normal.
             watch.casebook.first = watch.casebook.total - max(self._spec.monitoring.policy.cool_down_records, 100)
-        return [Said(event.model_copy(update={"told_at": self._now_ms}))] if event else []
+        return [event.model_copy(update={"told_at": self._now_ms})]
 
-    def _look(self, watch: Watch, kind: DriftKind) -> list[Said]:
+    def _look(self, watch: Watch, kind: DriftKind) -> list[DriftEvent]:
         known = watch.lifecycle.of(kind)
         if known is None:
             return []
@@ -113,7 +107,7 @@ class Telling:
         revised = watch.lifecycle.revised(kind, _changing(event), watch.seen(kind), self._now_ms)
         if revised is None:
             return []
-        return [Said(revised)]
+        return [revised]
 
     def _concept_now(self, watch: Watch, known: DriftEvent, *, course: bool) -> DriftEvent | None:
         standing, dossier = watch.concept.standing, self._dossier(watch)
@@ -135,11 +129,11 @@ class Telling:
     def _distribution_now(self, watch: Watch, kind: DriftKind, known: DriftEvent, *, course: bool) -> DriftEvent | None:
         window = watch.window(kind)
         current = window.latest
-        if current is None or not len(drifted := drifted_in(window, current)):
+        if current is None or not current.judgement.anything:
             return None
         onset = known.onset
         start = Start(onset.record_id or "", onset.event_time or 0, onset.features, onset.labels)
-        finding = BlockFinding(start, drifted, current)
+        finding = BlockFinding(start, current)
         fields = self._dossier(watch).distribution(kind, finding, known, course=course)
         if kind is DriftKind.DATA:
             watch.past.see(current.counts)

@@ -9,6 +9,7 @@ from driftline.records.loop import DriftKind
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.blocks import BlocksState, SlidingBlocks
+from monitoring.budget import budget_of
 from monitoring.casebook import Casebook
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
@@ -84,6 +85,7 @@ class Watch:
             cool_down=policy.cool_down_records,
             error_rate=reference.error_rate,
             held_out_rows=reference.held_out_rows,
+            share=budget_of(spec.monitoring).concept,
         )
         self.events: dict[DriftKind, str] = {}
         """Standing events: kind → id."""
@@ -168,7 +170,9 @@ class Watch:
                 f"the detector is another ({watch.concept.detector}) or of another version: made anew from the outcomes"
             )
         if not (watch.data.restore(state.data, parts) & watch.prediction.restore(state.prediction, parts)):
-            notes.append("monitoring.data.window is another: the windows of features and answers start afresh")
+            notes.append(
+                "monitoring.data.window or multivariate is another: the windows of features and answers start afresh"
+            )
         watch._restore_later_parts(state, parts)
         return watch, notes
 

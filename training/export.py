@@ -13,7 +13,7 @@ from driftline.model.answers import Decision
 from driftline.model.columns import Columns
 from driftline.model.scorer import LiteRTScorer, OnnxScorer, Scorer, TensorFlowScorer
 from driftline.registry.manifest import FILES, Evaluation, Export, Parity, Runtime
-from driftline.registry.reference import Reference, describe_features
+from driftline.registry.reference import Reference, describe_features, describe_pairs
 from driftline.spec.stream import StreamSpec
 from training.exporting import litert, onnx, saved_model
 from training.exporting.parity import compare, difference, sample
@@ -113,10 +113,12 @@ def reference(
     edges = np.asarray(empty.confidence_edges, dtype=np.float32)
     bins = np.bincount(np.searchsorted(edges, confidence, side="left"), minlength=len(edges) + 1)
     counts = codes.sum(axis=0) if codes.ndim == 2 else np.bincount(codes, minlength=len(spec.classes))
+    features = describe_features(spec, window)
     return empty.model_copy(
         update={
             "rows": len(window),
-            "features": describe_features(spec, window),
+            "features": features,
+            "dependence": describe_pairs(spec, window, features),
             "prediction_counts": tuple(int(count) for count in counts),
             "confidence_counts": tuple(int(count) for count in bins),
             "error_rate": 1.0 - evaluation.accuracy,

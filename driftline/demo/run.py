@@ -214,7 +214,7 @@ def _news(ledger: Ledger, screen: DemoScreen, job_rows: list[int], console: Cons
                 job_rows.append(row)
             line = f"row {row:>5,}  {tell(record)}"
             screen.news.append(line)
-            if not isinstance(record, DriftEvent) or record.state == "opened":
+            if not isinstance(record, DriftEvent) or record.counts:
                 screen.mark(sign)
             if console is not None:
                 console.print(line, soft_wrap=True, markup=False)

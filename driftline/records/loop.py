@@ -27,9 +27,17 @@ class Blame(Record):
     """One feature's share in a drift."""
 
     feature: str
-    score: float = Field(description="Population stability index of the current window against the reference.")
+    score: float = Field(
+        description="Population stability index of the current window against the reference; of a pair of features, "
+        "how much their correlation changed."
+    )
     p_value: float | None = None
     detail: str = Field(default="", description="What changed, for a person, e.g. 'mean 0.31 → 0.94'.")
+    effects: dict[str, float] = Field(
+        default_factory=dict,
+        description="Further effect sizes: jensen-shannon and kolmogorov-smirnov (0 to 1), wasserstein (in standard "
+        "deviations of the reference), missing and unseen (change of the share), correlation (change).",
+    )
 
 
 class BlamedPart(Record):
@@ -93,8 +101,14 @@ class DriftEvent(Record):
         default=None,
         description="sensor: only a few of many devices show it; world: the others show it too; null: cannot be told.",
     )
+    grown: bool = Field(default=False, description="Whether it has grown from a warning to an alarm with this record.")
     told_at: EpochMs | None = Field(default=None, description="When this record was made; detected_at is the first's.")
     summary: str = Field(description="One sentence for a person.")
+
+    @property
+    def counts(self) -> bool:
+        """Whether with this record it is one more for who counts events: it is new, or has grown to an alarm."""
+        return self.state == "opened" or self.grown
 
 
 class Window(Record):

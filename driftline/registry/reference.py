@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from driftline.model.columns import Columns
+from driftline.registry.dependence import Dependence, describe_dependence
 from driftline.registry.manifest import Document
 from driftline.spec.stream import StreamSpec
 
@@ -71,6 +72,22 @@ class Reference(Document):
     held_out_rows: int
     class_counts: tuple[int, ...] = Field(
         default=(), description="Labels of each class in the training window; empty in references of older versions."
+    )
+    dependence: Dependence | None = Field(
+        default=None, description="How numeric features depend on one another; none in versions of before 2026-12."
+    )
+
+
+def describe_pairs(spec: StreamSpec, columns: Columns, features: tuple[FeatureReference, ...]) -> Dependence | None:
+    """How the numeric ones of `features` depend on one another in `columns`, which are in the order of time."""
+    by_name = {feature.name: (i, feature) for i, feature in enumerate(features)}
+    numeric = [
+        (i, feature)
+        for i, feature in (by_name[declared.name] for declared in spec.numeric)
+        if isinstance(feature, NumericReference)
+    ]
+    return describe_dependence(
+        columns, [f.edges for _, f in numeric], [f.counts for _, f in numeric], [i for i, _ in numeric]
     )
 
 

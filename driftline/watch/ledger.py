@@ -94,12 +94,8 @@ class Ledger:
 
     @property
     def alarms(self) -> list[DriftEvent]:
-        """One record an event and severity, as it was first told: what a person was called for."""
-        first: dict[tuple[str, str], DriftEvent] = {}
-        for event in self.drift_events:
-            if event.state != "closed":
-                first.setdefault((event.event_id, event.severity), event)
-        return list(first.values())
+        """The records a person was called for: the first of each event, and one more if it grew to an alarm."""
+        return [event for event in self.drift_events if event.counts]
 
     @property
     def lost(self) -> int:

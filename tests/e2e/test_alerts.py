@@ -1,24 +1,15 @@
 """The receiver as a process, on a real broker: one job on the topic, over a restart too."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from driftline.broker.embedded import EmbeddedBroker
-from driftline.broker.guard import guarded
-from driftline.workspace import Workspace
 from tests.e2e.conftest import DATA
-from tests.e2e.stack import PATIENCE, Stack, running
+from tests.e2e.receiving import TOKEN, receiver
+from tests.e2e.stack import running
 
-TOKEN = "a-token-of-enough-characters"
 FIRING = {
     "version": "4",
     "alerts": [
@@ -31,27 +22,6 @@ FIRING = {
         }
     ],
 }
-
-
-@contextmanager
-def receiver(stack: Stack) -> Iterator[str]:
-    """Its webhook's address."""
-    workspace: Workspace = stack.workspace
-    process = subprocess.Popen(
-        guarded([sys.executable, "-m", "driftline", "run", "alerts", "--port", "0", "--spec", str(workspace.path)]),
-        env={**os.environ, **stack.supervisor.environment, "DRIFTLINE_ALERTS_TOKEN": TOKEN},
-    )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while (note := workspace.service_notes().get("alerts-0")) is None:
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        yield f"{note['url']}/alerts"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) in (0, -signal.SIGTERM)
-        assert "alerts-0" not in workspace.service_notes()
-    finally:
-        process.kill()
 
 
 def post(url: str, token: str = TOKEN) -> tuple[int, dict[str, object]]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from driftline.records import ModelEvent, ModelEventKind
 from driftline.spec import PolicySpec
 from monitoring.ask import Ask
-from monitoring.budget import DAY_MS, TrainingBudget
 from monitoring.encoding import pack
 from monitoring.policy import Jobs, RetrainingPolicy
+from monitoring.training_budget import DAY_MS, TrainingBudget
 from tests.monitoring.test_policy import due, verdict
 from tests.monitoring.test_policy_actions import asked, concept, policy
 

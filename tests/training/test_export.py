@@ -139,11 +139,11 @@ class TestTheVersionExplainsItself:
         assert manifest.model_hash == mixed_model.spec.model_hash
         assert manifest.data.refitted
         assert (manifest.data.first_record_id, manifest.data.last_record_id) == ("0", "399")
-        assert set(manifest.seconds) == {"fit", "evaluate", "baseline logistic", "refit", "export"}
+        assert set(manifest.seconds) == {"fit", "evaluate", "baseline logistic", "refit", "export", "latency"}
         assert manifest.libraries["tensorflow"].startswith("2.")
 
     def test_progress_is_told_by_stage_and_epoch(self, mixed_model: Made) -> None:
         stages = list(dict.fromkeys(stage for stage, _ in mixed_model.progress))
-        assert stages == ["fit", "evaluate", "baseline logistic", "refit", "export"]
+        assert stages == ["fit", "evaluate", "baseline logistic", "refit", "export", "latency"]
         epochs = [epoch for stage, epoch in mixed_model.progress if stage == "fit" and epoch is not None]
         assert 1 <= len(epochs) <= 12

@@ -19,6 +19,15 @@ def job(**fields: Any) -> RetrainingJob:
     )  # fmt: skip
 
 
+def drift_event(**changes: Any) -> DriftEvent:
+    values: dict[str, Any] = {
+        "event_id": "e", "stream": "s", "kind": DriftKind.CONCEPT, "severity": "alarm", "detector": "adwin",
+        "model_version": 1, "detected_at": 0, "detected": Position(), "onset": Position(),
+        "summary": "errors rose from 0.1 to 0.5",
+    }  # fmt: skip
+    return DriftEvent(**{**values, **changes})
+
+
 @pytest.mark.parametrize(
     ("record", "said"),
     [
@@ -53,13 +62,18 @@ def job(**fields: Any) -> RetrainingJob:
             "training from the weights in service asked for by the policy, on 240 labelled records",
         ),
         (
-            DriftEvent(
-                event_id="e", stream="s", kind=DriftKind.CONCEPT, severity="alarm", detector="adwin", model_version=1,
-                detected_at=0, detected=Position(), onset=Position(), summary="errors rose from 0.1 to 0.5",
-            ),
+            drift_event(),
             "concept drift (alarm): errors rose from 0.1 to 0.5",
         ),
         (job(), "retraining asked for by the policy, on 240 labelled records"),
+        (
+            drift_event(state="updated", revision=1),
+            "concept drift (alarm, updated): errors rose from 0.1 to 0.5",
+        ),
+        (
+            drift_event(state="closed", closed_because="recovered", summary="Over: errors rose"),
+            "concept drift closed: Over: errors rose",
+        ),
     ],
 )  # fmt: skip
 def test_it_is_told(record: Any, said: str) -> None:
