@@ -109,7 +109,8 @@ def search(
 
     Parameters
     ----------
-    former : these are versions to go back to, which need only be better: the one that replaced them is the mistake.
+    former : these are versions to go back to. They need not be as accurate as when they were made: the mistake is the
+        version that replaced them.
     """
 
     def answered(scorer: Scorer, decision: Decision | None) -> tuple[Evaluation, NDArray[np.bool_]]:
@@ -128,7 +129,7 @@ def search(
         p_value = min(1.0, mcnemar(right, champion_right) * len(archived))
         gain = evaluation.accuracy - in_service.accuracy
         fits = (
-            gain > (0.0 if former else MINIMUM_GAIN)
+            gain > MINIMUM_GAIN
             and (former or evaluation.accuracy >= candidate.accuracy - MAXIMUM_LOSS)
             and p_value < spec.rollout.significance
         )

@@ -200,7 +200,7 @@ class TestARetrainingIsAskedFor:
         told = run(fresh_core(spec), behind)
         ((_, job),) = told.jobs
         assert job.labelled_records >= 100
-        assert all(end - start >= 100 for start, end in job.window.features.values())
+        assert all(end - start >= 50 for start, end in job.window.features.values())
 
 
 def _verdict(job: RetrainingJob, kind: ModelEventKind, version: int | None = None) -> ModelEvent:
