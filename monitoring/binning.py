@@ -47,6 +47,8 @@ class FeatureBinner:
         self.references: tuple[FeatureReference, ...] = (*self._scaled, *self._listed)
         self.layout = Layout(
             {f.name: (*f.counts, f.missing) for f in self.references},
+            {f.name: f.overdispersion for f in self.references},
+            spec.monitoring.data.window,
             meaning="".join(f.model_dump_json() for f in self.references).encode(),
         )
         deepest = max((len(f.edges) for f in self._scaled), default=0)

@@ -13,7 +13,6 @@ from monitoring.changepoint import (
     Split,
     best_splits,
     clear_log_ratio,
-    clear_log_ratio_of_one,
     known_split,
     surely_worse,
 )
@@ -92,6 +91,7 @@ class ConceptMonitor:
         self._trigger = make_trigger(spec, share)
         self._warm_up(self._trigger.memory)
         self._active = 0
+        self._ringing = False
         self._suspicion = 0
         self._suspected = 0
         self._next_look = 0
@@ -151,6 +151,7 @@ class ConceptMonitor:
             next_look=self._next_look,
             standing=self._standing,
             since_finding=self._since_finding,
+            ringing=self._ringing,
         )
 
     def restore(self, state: ConceptState, parts: Mapping[str, bytes]) -> bool:
@@ -169,7 +170,7 @@ class ConceptMonitor:
         self._active = min(state.active, len(self._rows))
         self._baseline = state.baseline
         self._suspicion, self._suspected, self._next_look = state.suspicion, state.suspected, state.next_look
-        self._standing, self._since_finding = state.standing, state.since_finding
+        self._standing, self._since_finding, self._ringing = state.standing, state.since_finding, state.ringing
         self._trigger = make_trigger(self._spec, self._share)
         if self._trigger.restore(state.trigger):
             return True
@@ -184,35 +185,36 @@ class ConceptMonitor:
         self, wrong: NDArray[np.bool_], times: NDArray[np.int64], numbers: NDArray[np.int64]
     ) -> tuple[int, ConceptFinding | None]:
         """Take outcomes up to the next at which something is decided; how many, and what was found."""
-        rang: int | None = None
         if self._trigger.proven and self._suspicion > 0:
             self._suspicion = 0
             return 0, self._rang()
         if self._standing is not None:
-            n = _FOLLOW - self._since_finding % _FOLLOW
-        elif self._trigger.proven:
-            bad = self._surely_bad(wrong)
-            rang = self._trigger.until_ring(wrong[: len(wrong) if bad is None else bad])
-            if rang is None and bad is not None:
-                return bad + 1, self._bad(wrong[: bad + 1], times[: bad + 1], numbers[: bad + 1])
-            n = len(wrong) if rang is None else rang + 1
-        else:
-            n = _CHUNK - self._rows.total % _CHUNK
-        wrong = wrong[:n]
-        n = len(wrong)
-        self._append(wrong, times[:n], numbers[:n])
-        if self._standing is not None:
+            n = min(_FOLLOW - self._since_finding % _FOLLOW, len(wrong))
+            self._append(wrong[:n], times[:n], numbers[:n])
             return n, self._follow(self._standing, n)
+        if not self._trigger.proven:
+            wrong = wrong[: _CHUNK - self._rows.total % _CHUNK]
+        bad = self._surely_bad(wrong)
+        wrong = wrong[: len(wrong) if bad is None else bad + 1]
+        rang = self._trigger.until_ring(wrong) if self._trigger.proven else None
+        n = len(wrong) if rang is None else rang + 1
+        self._append(wrong[:n], times[:n], numbers[:n])
+        if bad is not None and n == bad + 1:
+            return n, self._rose()
         if self._trigger.proven:
             return n, None if rang is None else self._rang()
-        return n, self._suspect(n, self._trigger.update(wrong))
+        self._ringing |= self._trigger.update(wrong)
+        return n, None if self._rows.total % _CHUNK else self._suspect()
 
     def _append(self, wrong: NDArray[np.bool_], times: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
         self._rows.append(wrong=wrong, time=times, number=numbers)
         self._active = min(self._active + len(wrong), len(self._rows))
 
     def _surely_bad(self, wrong: NDArray[np.bool_]) -> int | None:
-        """The outcome at which it is sure that the model was bad from its first answer on."""
+        """The outcome at which it is sure that the model was bad from its first answer on, by `minimum_effect`.
+
+        One question, asked over and over, instead of one for every possible onset: so it takes less evidence.
+        """
         n = self._active
         if not self._baseline.rows or n >= SPAN:
             return None
@@ -220,26 +222,26 @@ class ConceptMonitor:
         level, effect = START * self._level, max(self._spec.minimum_effect, 1e-9)
         return surely_worse(wrong[: SPAN - n], n, errors, self._baseline, level, effect)
 
-    def _bad(
-        self, wrong: NDArray[np.bool_], times: NDArray[np.int64], numbers: NDArray[np.int64]
-    ) -> ConceptFinding | None:
-        self._append(wrong, times, numbers)
-        self._trigger.learn(wrong[-1:])
-        return self._rose()
-
-    def _suspect(self, n: int, rang: bool) -> ConceptFinding | None:
-        """After n more outcomes: is there anything clear in what an unproven ring was for?"""
-        if rang:
+    def _suspect(self) -> ConceptFinding | None:
+        """After a chunk of outcomes: is there anything clear in what an unproven ring was for?"""
+        if self._ringing:
             if self._suspicion <= 0:
                 self._suspected, self._next_look = 0, 0
-            self._suspicion = _SUSPICION
-        if self._suspicion > 0:
-            self._suspicion -= n
-            self._suspected += n
-            if self._suspected >= self._next_look:
-                self._next_look = self._suspected + min(self._suspected // _PATIENCE, _LONGEST_PAUSE)
-                return self._judge()
-        return self._judge() if self._bad_from_start() else None
+            self._suspicion, self._ringing = _SUSPICION, False
+        if self._suspicion <= 0:
+            return None
+        self._suspicion -= _CHUNK
+        self._suspected += _CHUNK
+        if self._suspected < self._next_look:
+            return None
+        self._next_look = self._suspected + min(self._suspected // _PATIENCE, _LONGEST_PAUSE)
+        wrong, _, _ = self._segment()
+        rise, fall = best_splits(wrong, self._baseline)
+        if rise is not None and self._clear(rise):
+            return self._rose()
+        if fall is not None and fall.index and self._clear(fall):
+            self._start_from(len(wrong) - fall.index)
+        return None
 
     def _rang(self) -> ConceptFinding | None:
         """A ring that is proof enough: what was it for?"""
@@ -252,6 +254,7 @@ class ConceptMonitor:
         return None
 
     def _rose(self) -> ConceptFinding | None:
+        """There is a rise: since when, and is it worth telling?"""
         wrong, times, numbers = self._segment()
         split, _ = best_splits(wrong, self._baseline)
         if split is None:
@@ -264,22 +267,6 @@ class ConceptMonitor:
         if split.index == 0 and split.after - split.before < self._spec.minimum_effect:
             # The held-out rows were a little easier than the stream: it is measured by itself from now on.
             self._start_from(len(wrong))
-            return None
-        return self._found(split, times, numbers, escalated=False)
-
-    def _judge(self) -> ConceptFinding | None:
-        """Is there a clear rise in what is kept?"""
-        wrong, times, numbers = self._segment()
-        split, fall = best_splits(wrong, self._baseline)
-        bad_from_start = self._bad_from_start()
-        if split is None or not (bad_from_start or self._clear(split)):
-            if fall is not None and fall.index and self._clear(fall):
-                # A model that got better is no drift, but what it was before would hide a later rise.
-                self._start_from(len(wrong) - fall.index)
-            return None
-        if bad_from_start and split.log_ratio < bad_from_start.log_ratio + _LIKELIER:
-            split = bad_from_start
-        if split.index == 0 and split.after - split.before < self._spec.minimum_effect:
             return None
         return self._found(split, times, numbers, escalated=False)
 
@@ -300,21 +287,6 @@ class ConceptMonitor:
             escalated=escalated,
         )
         return self._standing
-
-    def _bad_from_start(self) -> Split | None:
-        """All outcomes against the evaluation, if they are clearly and by `minimum_effect` worse.
-
-        One question, asked over and over, instead of one for every possible onset: so it takes less evidence.
-        """
-        rows, n = self._baseline.rows, self._active
-        if not rows or n < _CHUNK:
-            return None
-        errors = int(np.count_nonzero(self._rows["wrong"][-n:]))
-        before, after = self._baseline.errors / rows, errors / n
-        if after - before < self._spec.minimum_effect:
-            return None
-        split = known_split(errors, n, self._baseline)
-        return split if split.log_ratio >= clear_log_ratio_of_one(n, self._level) else None
 
     def _follow(self, standing: ConceptFinding, n: int) -> ConceptFinding | None:
         looked = self._since_finding // _FOLLOW
@@ -343,7 +315,8 @@ class ConceptMonitor:
         self._active = min(newest, len(self._rows))
         self._baseline = NOTHING_KNOWN
         self._suspicion = 0
-        self._trigger = make_trigger(self._spec, self._share)
+        self._ringing = False
+        self._trigger.forget()
         self._trigger.learn(self._rows["wrong"][len(self._rows) - self._active :][-self._trigger.memory :])
 
     def _clear(self, split: Split) -> bool:
@@ -365,4 +338,4 @@ class ConceptMonitor:
             return
         history = np.zeros(rows, dtype=np.bool_)
         history[: round(rows * self._baseline.errors / self._baseline.rows)] = True
-        self._trigger.learn(np.random.default_rng(0).permutation(history))
+        self._trigger.learn(np.random.default_rng(0).permutation(history), in_order=False)

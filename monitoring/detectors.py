@@ -34,14 +34,17 @@ class Trigger(Protocol):
     rose: bool
     """Whether its last ring was for a rise; true where it cannot tell."""
 
-    def learn(self, wrong: NDArray[np.bool_]) -> None:
-        """Take outcomes as known history, oldest first."""
+    def learn(self, wrong: NDArray[np.bool_], *, in_order: bool = True) -> None:
+        """Take outcomes as known history, oldest first, or in an order that means nothing."""
 
     def until_ring(self, wrong: NDArray[np.bool_]) -> int | None:
         """Take outcomes, oldest first, until one makes it suspect a change; its index, or None if all were taken."""
 
     def update(self, wrong: NDArray[np.bool_]) -> bool:
         """Take outcomes, oldest first; true if any of them made it suspect a change, up or down."""
+
+    def forget(self) -> None:
+        """What comes is another world: start afresh."""
 
     def snapshot(self) -> DetectorState | None:
         """Everything that decides what it says next; None if that cannot be told."""
@@ -62,7 +65,10 @@ class RiverTrigger:
         self.reach = reach
         self._detector = detector
 
-    def learn(self, wrong: NDArray[np.bool_]) -> None:
+    def forget(self) -> None:
+        self._detector = self._detector.clone()
+
+    def learn(self, wrong: NDArray[np.bool_], *, in_order: bool = True) -> None:
         self.update(wrong)
 
     def until_ring(self, wrong: NDArray[np.bool_]) -> int | None:

@@ -77,7 +77,7 @@ def distances(layout: Layout, geometry: Geometry, current: NDArray[np.int64]) ->
     divergence = np.add.reduceat(rel_entr(p, middle) + rel_entr(q, middle), starts) / (2 * math.log(2))
     known = (totals[0] > 0) & (totals[1] > 0)
     divergence = np.where(known, np.maximum(divergence, 0.0), 0.0)
-    chance = np.maximum(used - 1, 0) * (1 / divisors[0] + 1 / divisors[1]) / (8 * math.log(2))
+    chance = np.maximum(used - 1, 0) * (1 / divisors[0] + 1 / divisors[1]) / (8 * math.log(2)) * layout.factors
 
     shares = present / divisors[2:, owner]
     both = (totals[2] > 0) & (totals[3] > 0)

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.conformal import conformal_p_values
+from monitoring.dependence import BLOCK, Dependence, powers
 from monitoring.detector_state import DetectorState
-from monitoring.dispersion import BLOCK, Dispersion
 
 _VERSION = 1
+# Blocks that are reckoned with at once: some 400 kB for each array.
+_AT_ONCE = 16
 # Bets are on the share of p-values below a limit; the nearer the limit to the error rate, the better. Steps of 1.5.
 _LIMITS: NDArray[np.float64] = np.asarray(0.004 * 1.5 ** np.arange(13), dtype=np.float64)
 # Factors on the odds of an error: rises of .10 to .15, .28 and .57; and falls to a half.
@@ -30,11 +32,12 @@ class EDetector:
     for the first time τ at which the weighted mean of all M reaches 1 / rate. This holds for independent outcomes of
     any constant rate that nobody needs to know.
 
-    Outcomes that depend on each other would make it ring too often. So f is raised to a power of 1 over the dispersion
-    of the very indicator that is bet on, estimated from earlier p-values at the scales at which the bet works. Powers
-    below 1 keep the bound (Jensen); that it holds with dependence too is calibration, no theorem.
+    Outcomes that depend on each other would make it ring too often. So f is raised to the power at which the bet would
+    not win if the outcomes were a Markov chain as correlated as they were seen to be, at the scales at which the bet
+    works (`monitoring.dependence`). Powers below 1 make no bet better than fair (Jensen); that the bound holds with
+    dependence too is calibration, no theorem.
 
-    After it rang it starts afresh, and knows nothing.
+    After it rang it starts afresh, and knows nothing but the dependence.
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ class EDetector:
     >>> rng = np.random.default_rng(1)
     >>> detector = EDetector(1e-6)
     >>> detector.until_ring(np.concatenate([rng.random(1_000) < 0.1, rng.random(100) < 0.6])), detector.rose
-    (1026, True)
+    (1029, True)
     """
 
     name = "e-detector"
@@ -77,35 +80,46 @@ class EDetector:
         information = bets * self._log_hit + (1.0 - bets) * self._log_miss
         # A bet's work is done within the outcomes that bring it from 1 to the threshold if it is right.
         reach = 2.0 * math.log(self._threshold) / information
-        scales = Dispersion(_LIMITS).scales
-        self._scale = np.maximum(np.searchsorted(scales, reach, side="right") - 1, 0)
+        self._scale = np.maximum(np.searchsorted(Dependence.scales, reach, side="right") - 1, 0)
         self._order = np.argsort(~self._rises, kind="stable")
         for name in ("_limit", "_rises", "_log_hit", "_log_miss", "_scale"):
             setattr(self, name, getattr(self, name)[self._order])
         self._n_rises = int(self._rises.sum())
         self._number = 0
         self.rose = False
-        self._dispersion = Dispersion(_LIMITS)
-        self._forget()
+        self._dependence = Dependence()
+        self._last = False
+        self.forget()
 
     @property
     def evidence(self) -> float:
         wealth = self._product * (self._wealth + self._restarts)
         return float(wealth[: self._n_rises].mean())
 
-    def learn(self, wrong: NDArray[np.bool_]) -> None:
+    def learn(self, wrong: NDArray[np.bool_], *, in_order: bool = True) -> None:
         """Take outcomes as known history: p-values rank among them, and no bet is made on them."""
         self._rows += len(wrong)
         self._errors += float(np.count_nonzero(wrong))
+        if not in_order or not len(wrong):
+            return
+        self._last = bool(wrong[0])
+        for start in range(0, len(wrong) - BLOCK + 1, BLOCK):
+            block = wrong[start : start + BLOCK]
+            self._dependence.add(int(np.count_nonzero(block)), self._neighbours(block), self._errors / self._rows)
+            self._last = bool(block[-1])
+        self._set_powers()
 
     def until_ring(self, wrong: NDArray[np.bool_]) -> int | None:
         """Take outcomes, oldest first, until it rings; the index of that one, or None if all were taken."""
         start, n = 0, len(wrong)
         while start < n:
-            part = wrong[start : start + BLOCK - self._filled]
-            rang = self._take(part)
+            whole = 0 if self._filled else min((n - start) // BLOCK, self._dependence.until_change, _AT_ONCE)
+            part = wrong[start : start + (whole * BLOCK or BLOCK - self._filled)]
+            rang = self._take_blocks(part) if whole else self._take(part)
             if rang is not None:
-                self._forget()
+                self._number += rang + 1
+                self._last = bool(part[rang])
+                self.forget()
                 return start + rang
             start += len(part)
         return None
@@ -127,15 +141,14 @@ class EDetector:
                 "rows": self._rows,
                 "errors": self._errors,
                 "number": self._number,
-                "filled": self._filled,
                 "rose": self.rose,
                 "wealth": self._wealth.tolist(),
                 "product": self._product.tolist(),
                 "restarts": self._restarts.tolist(),
-                "counts": self._counts.tolist(),
+                "block": [self._filled, self._filled_errors, self._filled_both, self._last],
                 "hit": self._hit.tolist(),
                 "miss": self._miss.tolist(),
-                "dispersion": self._dispersion.state(),
+                "dependence": self._dependence.state(),
             },
         )
 
@@ -146,39 +159,93 @@ class EDetector:
         if state.parameters != {"version": _VERSION, "rate": self.rate}:
             return False
         past: dict[str, Any] = state.past
-        names = ("wealth", "product", "restarts", "counts", "hit", "miss")
+        names = ("wealth", "product", "restarts", "hit", "miss")
         try:
-            dispersion = Dispersion(_LIMITS)
-            dispersion.become(past["dispersion"])
+            dependence = Dependence()
+            dependence.become(past["dependence"])
             arrays = {name: np.array(past[name], dtype=np.float64) for name in names}
             if any(arrays[name].shape != getattr(self, f"_{name}").shape for name in names):
                 return False
-            rows, errors, number, filled = (past[name] for name in ("rows", "errors", "number", "filled"))
+            rows, errors, number = (past[name] for name in ("rows", "errors", "number"))
+            filled, filled_errors, filled_both, last = past["block"]
             self.rose = bool(past["rose"])
         except (KeyError, TypeError, ValueError):
             return False
-        self._rows, self._errors, self._number, self._filled = float(rows), float(errors), int(number), int(filled)
-        self._dispersion = dispersion
+        self._rows, self._errors, self._number = float(rows), float(errors), int(number)
+        self._filled, self._filled_errors, self._filled_both = int(filled), int(filled_errors), int(filled_both)
+        self._last = bool(last)
+        self._dependence = dependence
         for name, array in arrays.items():
             setattr(self, f"_{name}", array)
         return True
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Start afresh: what comes is another world with another rate, only its dependence is thought to stay."""
         self._rows = self._errors = 0.0
-        self._filled = 0
         self._wealth = np.zeros(len(self._limit))
-        self._counts = np.zeros(len(_LIMITS))
         self._begin_block()
+        self._set_powers()
 
     def _begin_block(self) -> None:
         """Within a block the wealth is product * (wealth + restarts): two running sums that any cut leaves the same."""
+        self._filled = self._filled_errors = self._filled_both = 0
         self._product = np.ones(len(self._limit))
         self._restarts = np.zeros(len(self._limit))
-        self._powers()
 
-    def _powers(self) -> None:
-        power = 1.0 / self._dispersion.estimate()[self._scale, self._limit]
+    def _set_powers(self) -> None:
+        rate = self._errors / self._rows if self._rows else 0.0
+        correlation = self._dependence.correlation(rate)[self._scale]
+        power = powers(rate, correlation, _LIMITS[self._limit], self._log_hit, self._log_miss)
         self._hit, self._miss = np.exp(power * self._log_hit), np.exp(power * self._log_miss)
+
+    def _neighbours(self, wrong: NDArray[np.bool_]) -> int:
+        return int(np.count_nonzero(wrong[1:] & wrong[:-1])) + int(self._last and bool(wrong[0]))
+
+    def _take_blocks(self, wrong: NDArray[np.bool_]) -> int | None:
+        """Whole blocks, in which the powers do not change: what `_take` makes of them one by one, at once."""
+        count, bets = len(wrong) // BLOCK, len(self._limit)
+        p = conformal_p_values(wrong, self._rows, self._errors, self._number)
+        hits = (p[:, None] <= _LIMITS)[:, self._limit].reshape(count, BLOCK, bets).transpose(1, 0, 2)
+        products = np.where(hits, self._hit, self._miss)
+        restarts = np.ones((BLOCK, count, bets))
+        for at in range(1, BLOCK):
+            # Row by row: numpy's accumulate takes ten times as long along the first axis.
+            np.divide(1.0, products[at - 1], out=restarts[at])
+            restarts[at] += restarts[at - 1]
+            products[at] *= products[at - 1]
+        before, wealth = np.empty((count, bets)), self._wealth
+        for block in range(count):
+            before[block] = wealth
+            wealth = products[-1, block] * (wealth + restarts[-1, block])
+        restarts += before
+        restarts *= products
+        rang = self._over_threshold(restarts.transpose(1, 0, 2).reshape(-1, bets))
+        end = count if rang is None else rang // BLOCK
+        follows = np.concatenate([[self._last], wrong[:-1]]) & wrong
+        errors = np.add.reduceat(wrong, range(0, len(wrong), BLOCK), dtype=np.int64).tolist()
+        both = np.add.reduceat(follows, range(0, len(wrong), BLOCK), dtype=np.int64).tolist()
+        for block in range(end):
+            self._rows += BLOCK
+            self._errors += errors[block]
+            changed = self._dependence.add(errors[block], both[block], self._errors / self._rows)
+        if rang is not None:
+            return rang
+        self._number += len(wrong)
+        self._last = bool(wrong[-1])
+        self._wealth = wealth
+        if changed:
+            self._set_powers()
+        return None
+
+    def _over_threshold(self, wealth: NDArray[np.float64]) -> int | None:
+        """The first outcome after which either group of bets has won enough; wealth is float64 [n, bets]."""
+        risen = wealth[:, : self._n_rises].sum(axis=1) >= self._threshold * self._n_rises
+        fallen = wealth[:, self._n_rises :].sum(axis=1) >= self._threshold * (len(self._limit) - self._n_rises)
+        rang = np.flatnonzero(risen | fallen)
+        if not len(rang):
+            return None
+        self.rose = bool(risen[rang[0]])
+        return int(rang[0])
 
     def _take(self, wrong: NDArray[np.bool_]) -> int | None:
         """At most what is left of the block; the index of the outcome it rang at."""
@@ -195,18 +262,15 @@ class EDetector:
         np.divide(1.0, products[:-1], out=restarts[1:])
         np.add.accumulate(restarts, axis=0, out=restarts)
         wealth = products[1:] * (self._wealth + restarts[1:])
-        risen = wealth[:, : self._n_rises].sum(axis=1) >= self._threshold * self._n_rises
-        fallen = wealth[:, self._n_rises :].sum(axis=1) >= self._threshold * (len(self._limit) - self._n_rises)
-        rang = np.flatnonzero(risen | fallen)
-        if len(rang):
-            first = int(rang[0])
-            self._number += first + 1
-            self.rose = bool(risen[first])
-            return first
+        rang = self._over_threshold(wealth)
+        if rang is not None:
+            return rang
         self._rows += n
         self._errors += float(np.count_nonzero(wrong))
         self._number += n
-        self._counts += hits.sum(axis=0)
+        self._filled_errors += int(np.count_nonzero(wrong))
+        self._filled_both += self._neighbours(wrong)
+        self._last = bool(wrong[-1])
         self._product, self._restarts = products[-1].copy(), restarts[-1].copy()
         self._filled += n
         if self._filled == BLOCK:
@@ -215,9 +279,7 @@ class EDetector:
 
     def _end_block(self, wealth: NDArray[np.float64]) -> None:
         self._wealth = wealth.copy()
-        self._filled = 0
-        self._product = np.ones(len(self._limit))
-        self._restarts = np.zeros(len(self._limit))
-        if self._dispersion.add(self._counts):
-            self._powers()
-        self._counts = np.zeros(len(_LIMITS))
+        changed = self._dependence.add(self._filled_errors, self._filled_both, self._errors / self._rows)
+        self._begin_block()
+        if changed:
+            self._set_powers()

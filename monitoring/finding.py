@@ -33,7 +33,10 @@ class ConceptFinding:
 
 
 class ConceptState(msgspec.Struct):
-    """The small things of a concept monitor; its outcomes are in parts of their own."""
+    """The small things of a concept monitor; its outcomes are in parts of their own.
+
+    `ringing` is whether an unproven detector rang since it was last asked.
+    """
 
     rows: RollingState
     baseline: Baseline
@@ -44,3 +47,4 @@ class ConceptState(msgspec.Struct):
     next_look: int
     standing: ConceptFinding | None
     since_finding: int
+    ringing: bool = False

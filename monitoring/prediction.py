@@ -38,7 +38,11 @@ class PredictionMonitor:
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._classes = spec.classes
         self._decision = Decision(spec)
-        self._layout = Layout({CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts})
+        self._layout = Layout(
+            {CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts},
+            {CLASSES: reference.prediction_overdispersion, CONFIDENCE: reference.confidence_overdispersion},
+            spec.monitoring.data.window,
+        )
         self._edges = np.array(reference.confidence_edges, dtype=np.float32)
         self._geometry = Geometry.of_answers(len(spec.classes), reference.confidence_edges, reference.confidence_counts)
         settings = spec.monitoring.data
