@@ -1,5 +1,6 @@
 """Whether a new version is clearly worse than the gate promised, and than the one before."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import msgspec
 
 from driftline.records.loop import DriftEvent, ModelEvent
 from monitoring.ask import Ask, restored_event
-from monitoring.changepoint import Baseline, clear_log_ratio_of_one, known_split
+from monitoring.changepoint import Baseline, known_split
 
 # Outcomes before the first look: fewer cannot be clear, unless nearly all are wrong.
 _FEWEST = 20
@@ -70,7 +71,7 @@ class Probation:
         -----
         The former version does not answer these records, so what the gate measured of it stands in its place: clearly
         worse is an error rate above that by `_LOSS`, with a likelihood ratio that a version as good as the former one
-        reaches with probability 0.01 at any time (`monitoring.changepoint.clear_log_ratio_of_one`).
+        reaches with probability 0.01 at any time.
         """
         if self.seen is None:
             self.seen, self.right = seen, right
@@ -78,7 +79,7 @@ class Probation:
         if n < _FEWEST:
             return True
         split = known_split(n - good, n, Baseline(float(self.rows), self.rows * (1.0 - self.before)))
-        clear = split.log_ratio >= clear_log_ratio_of_one(n, _CONFIDENCE)
+        clear = split.log_ratio >= _clear(n)
         if clear and split.after - split.before >= _LOSS:
             return Ask(
                 self.event,
@@ -91,6 +92,15 @@ class Probation:
                 n,
             )
         return n < self.most
+
+
+def _clear(n: int) -> float:
+    """Log-likelihood ratio, in nats, of one split that is fixed beforehand and looked at after each of n outcomes.
+
+    ln(1 / confidence) + ½ ln n + 1: what a mixture over the unknown rate costs (Robbins 1970, Statistical methods
+    related to the law of the iterated logarithm, Annals of Mathematical Statistics 41(5), section 3).
+    """
+    return math.log(1.0 / _CONFIDENCE) + 0.5 * math.log(max(n, 2)) + 1.0
 
 
 class ProbationState(msgspec.Struct):
