@@ -109,15 +109,6 @@ def clear_log_ratio(n: float, confidence: float) -> float:
     return math.log(3.0 * max(n, 2.0) ** 1.5 / confidence)
 
 
-def clear_log_ratio_of_one(n: float, confidence: float) -> float:
-    """As `clear_log_ratio`, for one split that is fixed beforehand and looked at after each of n elements.
-
-    ln(1 / confidence) + ½ ln n + 1: what a mixture over the unknown rate costs (Robbins 1970, Statistical methods
-    related to the law of the iterated logarithm, Annals of Mathematical Statistics 41(5), section 3).
-    """
-    return math.log(1.0 / confidence) + 0.5 * math.log(max(n, 2.0)) + 1.0
-
-
 def known_split(errors: int, n: int, baseline: Baseline) -> Split:
     """The split between the baseline and all n elements, `errors` of which are wrong."""
     counts = np.array([[baseline.errors, baseline.rows], [errors, n], [baseline.errors + errors, baseline.rows + n]])
