@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,20 @@ from scipy.stats import chi2
 from benchmarks.stationary import KINDS, Kind, Stream
 from driftline.model.columns import Columns
 from driftline.registry.overdispersion import overdispersion
-from driftline.registry.reference import Reference, describe_features
+from driftline.registry.reference import Reference, describe_features, describe_pairs
 from driftline.spec.load import parse_spec
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
-from monitoring.block import Block
-from monitoring.blocks import Current, Rows, SlidingBlocks
 from monitoring.budget import budget_of
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
 from monitoring.prediction import PredictionMonitor
+from monitoring.prior import PriorMonitor
+from monitoring.stretch import Rows
 
 BUDGETS = ("1 per 100_000 records", "1 per 1_000_000 records")
 LIFE, BATCH = 250_000, 2_000
-PARTS = ("concept", "data", "prediction")
+PARTS = ("concept", "data", "prediction", "prior")
 
 
 @dataclass(slots=True)
@@ -73,14 +73,18 @@ def confidences_of(rng: np.random.Generator, n: int) -> NDArray[np.float32]:
 
 def reference_of(kind: Kind, stream: Stream, rng: np.random.Generator) -> Reference:
     spec = spec_of(stream, BUDGETS[0])
-    columns = columns_of(stream, rng, kind.training_rows)
+    columns, labels = columns_of(stream, rng, kind.training_rows), stream.classes(kind.training_rows)
+    features = describe_features(spec, columns)
     held = kind.held_out_rows
     classes, confidences = stream.classes(held), confidences_of(rng, held)
     edges = Reference.model_fields["confidence_edges"].default
     sure = np.searchsorted(edges, confidences).astype(np.int64)
     return Reference(
         rows=kind.training_rows,
-        features=describe_features(spec, columns),
+        features=features,
+        dependence=describe_pairs(spec, columns, features),
+        class_counts=tuple(np.bincount(labels, minlength=stream.n_classes).tolist()),
+        class_overdispersion=overdispersion(labels, stream.n_classes),
         prediction_counts=tuple(np.bincount(classes, minlength=stream.n_classes).tolist()),
         confidence_counts=tuple(np.bincount(sure, minlength=len(edges) + 1).tolist()),
         prediction_overdispersion=overdispersion(classes, stream.n_classes),
@@ -90,44 +94,14 @@ def reference_of(kind: Kind, stream: Stream, rng: np.random.Generator) -> Refere
     )
 
 
-class Compared(SlidingBlocks):
-    """A sliding window that leaves its comparisons to those of other budgets, or takes theirs.
-
-    Comparing costs most, and does not depend on the budget.
-    """
-
-    first: "Compared | None" = None
-    made: list[Current]
-    taken: int
-
-    @classmethod
-    def of(cls, window: SlidingBlocks, first: "Compared | None") -> "Compared":
-        made = cls(window.layout, window.spec, window.values, window.cool_down, window.level)
-        made.first, made.made, made.taken = first, [], 0
-        return made
-
-    def _compare(self, blocks: list[Block]) -> Current:
-        if self.first is not None:
-            self.taken += 1
-            return self.first.made[self.taken - 1]
-        self.made.append(super()._compare(blocks))
-        return self.made[-1]
-
-    def next_batch(self) -> None:
-        self.made, self.taken = [], 0
-
-
 class Monitors:
-    """The three parts of one model's watch at one budget."""
+    """The parts of one model's watch at one budget."""
 
-    def __init__(self, stream: Stream, reference: Reference, budget: str, first: "Monitors | None") -> None:
+    def __init__(self, stream: Stream, reference: Reference, budget: str) -> None:
         spec = spec_of(stream, budget)
         policy = spec.monitoring.policy
         self.data, self.prediction = DataMonitor(spec, reference), PredictionMonitor(spec, reference)
-        self.windows = []
-        for monitor, other in zip((self.data, self.prediction), first.windows if first else (None, None), strict=True):
-            monitor._window = Compared.of(monitor._window, other)
-            self.windows.append(monitor._window)
+        self.prior = PriorMonitor(spec, reference)
         self.concept = ConceptMonitor(
             spec.monitoring.concept,
             policy.maximum_window,
@@ -137,15 +111,20 @@ class Monitors:
             share=budget_of(spec.monitoring).concept,
         )
 
-    def take(self, rows: Rows, predictions: Predictions, wrong: NDArray[np.bool_]) -> dict[str, int]:
-        for window in self.windows:
-            window.next_batch()
+    def take(
+        self, rows: Rows, predictions: Predictions, wrong: NDArray[np.bool_], classes: NDArray[np.int64]
+    ) -> dict[str, int]:
         times = rows.event_times
         own = np.ones(len(wrong), dtype=np.bool_)
         return {
             "concept": sum(not found.escalated for found in self.concept.update(wrong, times, times)),
             # What DataMonitor.update does once a batch is binned; the binning is the same for all budgets.
-            "data": len(self.data._window.update(rows)),
+            "data": len(self.data.window.update(rows)),
+            "prior": len(
+                self.prior.window.update(
+                    replace(rows, bins=classes[:, None], values=np.empty((len(wrong), 0), dtype=np.float32))
+                )
+            ),
             "prediction": len(self.prediction.update(predictions, own, {}, {})),
         }
 
@@ -154,14 +133,14 @@ def live(kind: Kind, budgets: Sequence[str], tallies: dict[str, Tally], records:
     """One model's life."""
     stream = kind.make(rng)
     reference = reference_of(kind, stream, rng)
-    watches: dict[str, Monitors] = {}
-    for budget in budgets:
-        watches[budget] = Monitors(stream, reference, budget, next(iter(watches.values()), None))
+    watches = {budget: Monitors(stream, reference, budget) for budget in budgets}
     names = np.array([f"k{i}" for i in range(stream.n_classes)], dtype=object)
     for start in range(0, records, BATCH):
         n = min(BATCH, records - start)
         columns, wrong = columns_of(stream, rng, n), stream.errors(n)
-        classes, confidences = stream.classes(n), confidences_of(rng, n)
+        truth = stream.classes(n)
+        # The answers are of the same mix as the truth; which of them are wrong is drawn by itself.
+        classes, confidences = truth, confidences_of(rng, n)
         places, nothing = np.arange(start, start + n), np.zeros(n, dtype=np.int64)
         binner = next(iter(watches.values())).data._binner
         values = binner.values(columns)
@@ -182,7 +161,7 @@ def live(kind: Kind, budgets: Sequence[str], tallies: dict[str, Tally], records:
         for budget, watch in watches.items():
             tally = tallies[budget]
             tally.records += n
-            for part, found in watch.take(rows, predictions, wrong).items():
+            for part, found in watch.take(rows, predictions, wrong, truth).items():
                 tally.alarms[part] += found
 
 

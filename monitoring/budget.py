@@ -16,6 +16,9 @@ CONCEPT, DATA, PREDICTION, PRIOR = 0.5, 0.25, 0.125, 0.125
 START = 0.2
 """Of the part for concept drift: for models bad from their first answer on, which show within `SPAN` outcomes."""
 
+ANSWERS = 0.5
+"""Of the part for concept drift: for each answer by itself, where the stream has classes."""
+
 SPAN = 10_000
 """Outcomes in which `concept.confidence` is the chance of a false alarm."""
 
@@ -26,7 +29,8 @@ _DEFAULT = 1e-6
 class Budget:
     """False alarms per record that each part may raise."""
 
-    concept: float = CONCEPT * _DEFAULT
+    concept: float = CONCEPT * (1.0 - ANSWERS) * _DEFAULT
+    answers: float = CONCEPT * ANSWERS * _DEFAULT
     data: float = DATA * _DEFAULT
     prediction: float = PREDICTION * _DEFAULT
     prior: float = PRIOR * _DEFAULT
@@ -36,10 +40,11 @@ def budget_of(spec: MonitoringSpec) -> Budget:
     """The budget of a stream, split between its parts.
 
     >>> budget_of(MonitoringSpec(false_alarms="4 per 1_000_000 records"))
-    Budget(concept=2e-06, data=1e-06, prediction=5e-07, prior=5e-07)
+    Budget(concept=1e-06, answers=1e-06, data=1e-06, prediction=5e-07, prior=5e-07)
     """
     whole = spec.false_alarms_per_record
-    return Budget(CONCEPT * whole, DATA * whole, PREDICTION * whole, PRIOR * whole)
+    concept = CONCEPT * whole
+    return Budget((1.0 - ANSWERS) * concept, ANSWERS * concept, DATA * whole, PREDICTION * whole, PRIOR * whole)
 
 
 def concept_rate(spec: ConceptDriftSpec, share: float) -> float:

@@ -246,14 +246,14 @@ class ConceptMonitor:
     def _rang(self) -> ConceptFinding | None:
         """A ring that is proof enough: what was it for?"""
         if self._trigger.rose:
-            return self._rose()
+            return self._rose(self._trigger.e_value)
         # A model that got better is no drift, but what it was before would hide a later rise.
         wrong, _, _ = self._segment()
         _, fall = best_splits(wrong, self._baseline)
         self._start_from(len(wrong) - (fall.index if fall is not None else 0))
         return None
 
-    def _rose(self) -> ConceptFinding | None:
+    def _rose(self, e_value: float | None = None) -> ConceptFinding | None:
         """There is a rise: since when, and is it worth telling?"""
         wrong, times, numbers = self._segment()
         split, _ = best_splits(wrong, self._baseline)
@@ -268,10 +268,16 @@ class ConceptMonitor:
             # The held-out rows were a little easier than the stream: it is measured by itself from now on.
             self._start_from(len(wrong))
             return None
-        return self._found(split, times, numbers, escalated=False)
+        return self._found(split, times, numbers, e_value=e_value)
 
     def _found(
-        self, split: Split, times: NDArray[np.int64], numbers: NDArray[np.int64], *, escalated: bool
+        self,
+        split: Split,
+        times: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+        *,
+        e_value: float | None,
+        escalated: bool = False,
     ) -> ConceptFinding:
         effect = split.after - split.before
         self._suspicion = 0
@@ -285,6 +291,7 @@ class ConceptMonitor:
             labelled=split.n_after,
             whole_life=split.index == 0,
             escalated=escalated,
+            e_value=e_value,
         )
         return self._standing
 
@@ -304,7 +311,7 @@ class ConceptMonitor:
         split, _ = best_splits(wrong, self._baseline)
         if split is None or not self._clear(split) or split.after - split.before < self._spec.minimum_effect:
             return None
-        return self._found(split, times, numbers, escalated=True)
+        return self._found(split, times, numbers, e_value=standing.e_value, escalated=True)
 
     def _recovered(self) -> None:
         """The rise is over: what came since is the new normal, and the next change is an event of its own."""

@@ -200,6 +200,7 @@ class MonitorCore:
         if watch is None:
             return []
         own = predictions.model_versions == watch.version
+        watch.estimate.answered(predictions.confidences[own])
         findings = watch.prediction.update(predictions, own, *self._memory.ends_of_both())
         return [event for finding in findings for event in telling.distribution(watch, DriftKind.PREDICTION, finding)]
 
@@ -210,10 +211,12 @@ class MonitorCore:
         if watch is None:
             return []
         own = np.flatnonzero(outcomes.model_version == watch.version)
+        watch.estimate.judged(outcomes.confidence[own], outcomes.correct[own])
         values = memory.values.recall(outcomes.source_partition[own], outcomes.source_offset[own])
         watch.casebook.append(outcomes, own, numbers[own], values)
         told: list[DriftEvent] = []
-        for finding in watch.concept.update(~outcomes.correct[own], outcomes.event_time[own], numbers[own]):
+        wrong, answers = ~outcomes.correct[own], outcomes.answers[own]
+        for finding in watch.judge(wrong, answers, outcomes.event_time[own], numbers[own]):
             told += telling.concept(watch, finding)
         for changed in watch.prior.update(outcomes, own, *memory.ends_of_both()):
             told += telling.distribution(watch, DriftKind.PRIOR, changed)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.correlation import Correlations, Pairs
 from monitoring.distances import distances
-from monitoring.divergence import Comparison, Floats, compare, holm
+from monitoring.divergence import Comparison, Floats, compare, directed_p_values, holm
 from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.rates import Rates, rates
@@ -111,7 +111,8 @@ class Criteria:
         comparison = compare(layout, current, corrected=False)
         missing, unseen = rates(layout, geometry.missing, current), rates(layout, geometry.unseen, current)
         effects = np.stack([self.effect(comparison, current), np.abs(missing.change), np.abs(unseen.change)])
-        p_values = np.stack([comparison.p_value, missing.p_value, unseen.p_value])
+        of_missing, of_unseen = (directed_p_values(layout, found.p_value) for found in (missing, unseen))
+        p_values = np.stack([comparison.p_value, of_missing, of_unseen])
         asked = np.stack([comparison.p_value <= 1, missing.asked, unseen.asked])
         adjusted = np.ones(p_values.shape)
         adjusted[asked] = holm(p_values[asked])

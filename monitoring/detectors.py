@@ -34,6 +34,9 @@ class Trigger(Protocol):
     rose: bool
     """Whether its last ring was for a rise; true where it cannot tell."""
 
+    e_value: float
+    """Evidence of its last ring: it is reached by chance once in so many outcomes; 0 where it cannot tell."""
+
     def learn(self, wrong: NDArray[np.bool_], *, in_order: bool = True) -> None:
         """Take outcomes as known history, oldest first, or in an order that means nothing."""
 
@@ -58,6 +61,7 @@ class RiverTrigger:
 
     proven = False
     rose = True
+    e_value = 0.0
 
     def __init__(self, name: str, detector: Any, memory: int = 1_000, reach: int | None = None) -> None:
         self.name = name

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, fdtrc
+from scipy.special import chdtrc, chdtri, fdtrc
 
 from monitoring.layout import Layout
 
@@ -115,6 +115,17 @@ def _p_values(layout: Layout, statistic: Floats, freedom: Floats) -> Floats:
         first = 1.0 + (factor - 1.0) * b
         total, squares = factor * b, first * first + b - 1.0
         out[excess] = fdtrc(total * total / squares, measured, statistic[excess] / total)
+    return out
+
+
+def directed_p_values(layout: Layout, p_values: Floats) -> Floats:
+    """P-values of one bin of each variable, float64 [V], made for independent records: what they are without that."""
+    excess = layout.factors > 1.0
+    if not excess.any():
+        return p_values
+    out = p_values.copy()
+    statistic = chdtri(1.0, np.maximum(p_values[excess], 1e-300)) / layout.directed[excess]
+    out[excess] = fdtrc(1.0, layout.stretches[excess] - 1.0, statistic)
     return out
 
 

@@ -34,8 +34,9 @@ class EDetector:
 
     Outcomes that depend on each other would make it ring too often. So f is raised to the power at which the bet would
     not win if the outcomes were a Markov chain as correlated as they were seen to be, at the scales at which the bet
-    works (`monitoring.dependence`). Powers below 1 make no bet better than fair (Jensen); that the bound holds with
-    dependence too is calibration, no theorem.
+    works (`monitoring.dependence`). Powers below 1 make no bet better than fair (Jensen). They are measured on the
+    outcomes, though, and the theorem wants them known from the p-values alone: with powers that move, and with
+    dependence, the bound is calibration.
 
     After it rang it starts afresh, and knows nothing but the dependence.
 
@@ -46,14 +47,15 @@ class EDetector:
     Attributes
     ----------
     rose : whether the last ring was for a rise.
-    evidence : mean wealth of the bets on a rise: the e-value.
+    evidence : mean wealth of the bets on a rise, now.
+    e_value : the same of the bets that made it ring, at the last ring; at least 1 / rate.
 
     References
     ----------
     Shin, J., Ramdas, A. and Rinaldo, A. (2023), E-detectors: a nonparametric framework for sequential change detection,
-    New England Journal of Statistics in Data Science 2(2), Definition 2.2 and Theorem 2.4.
+    New England Journal of Statistics in Data Science 2(2), section 2: e-detectors and their average run length.
     Vovk, V., Petej, I., Nouretdinov, I., Ahlberg, E., Carlsson, L. and Gammerman, A. (2021), Retrain or not retrain:
-    conformal test martingales for change-point detection, COPA, section 3.
+    conformal test martingales for change-point detection, COPA.
 
     >>> rng = np.random.default_rng(1)
     >>> detector = EDetector(1e-6)
@@ -87,6 +89,7 @@ class EDetector:
         self._n_rises = int(self._rises.sum())
         self._number = 0
         self.rose = False
+        self.e_value = 0.0
         self._dependence = Dependence()
         self._last = False
         self.forget()
@@ -142,6 +145,7 @@ class EDetector:
                 "errors": self._errors,
                 "number": self._number,
                 "rose": self.rose,
+                "e_value": self.e_value,
                 "wealth": self._wealth.tolist(),
                 "product": self._product.tolist(),
                 "restarts": self._restarts.tolist(),
@@ -168,13 +172,13 @@ class EDetector:
                 return False
             rows, errors, number = (past[name] for name in ("rows", "errors", "number"))
             filled, filled_errors, filled_both, last = past["block"]
-            self.rose = bool(past["rose"])
+            rose, e_value = bool(past["rose"]), float(past["e_value"])
         except (KeyError, TypeError, ValueError):
             return False
         self._rows, self._errors, self._number = float(rows), float(errors), int(number)
         self._filled, self._filled_errors, self._filled_both = int(filled), int(filled_errors), int(filled_both)
         self._last = bool(last)
-        self._dependence = dependence
+        self._dependence, self.rose, self.e_value = dependence, rose, e_value
         for name, array in arrays.items():
             setattr(self, f"_{name}", array)
         return True
@@ -239,13 +243,16 @@ class EDetector:
 
     def _over_threshold(self, wealth: NDArray[np.float64]) -> int | None:
         """The first outcome after which either group of bets has won enough; wealth is float64 [n, bets]."""
-        risen = wealth[:, : self._n_rises].sum(axis=1) >= self._threshold * self._n_rises
-        fallen = wealth[:, self._n_rises :].sum(axis=1) >= self._threshold * (len(self._limit) - self._n_rises)
-        rang = np.flatnonzero(risen | fallen)
+        falls = len(self._limit) - self._n_rises
+        risen = wealth[:, : self._n_rises].sum(axis=1) / self._n_rises
+        fallen = wealth[:, self._n_rises :].sum(axis=1) / falls
+        rang = np.flatnonzero((risen >= self._threshold) | (fallen >= self._threshold))
         if not len(rang):
             return None
-        self.rose = bool(risen[rang[0]])
-        return int(rang[0])
+        first = int(rang[0])
+        self.rose = bool(risen[first] >= self._threshold)
+        self.e_value = float(risen[first] if self.rose else fallen[first])
+        return first
 
     def _take(self, wrong: NDArray[np.bool_]) -> int | None:
         """At most what is left of the block; the index of the outcome it rang at."""

@@ -27,10 +27,18 @@ def concept_event(
     detected: Position,
     now_ms: int,
     identity: str | None = None,
+    answer: str | None = None,
 ) -> DriftEvent:
-    """The event of a concept finding; `identity` is the id of the event it escalates, if it does."""
+    """The event of a concept finding.
+
+    Parameters
+    ----------
+    identity : the id of the event it escalates, if it does.
+    answer : the class whose answers the finding is of; None for all.
+    """
     since = "from its first answer on" if finding.whole_life else f"since record {place.record_id}"
     before = "held-out error" if finding.whole_life else "error"
+    where = "" if answer is None else f" where it answers {answer!r}"
     named = f"; {_names(blame)} drifted too" if blame else ""
     return DriftEvent(
         event_id=identity or event_id(stream, DriftKind.CONCEPT, version, place.record_id),
@@ -47,9 +55,10 @@ def concept_event(
             "error_after": finding.error_after,
             "log_likelihood_ratio": finding.log_ratio,
             "labelled_since_onset": place.labelled,
+            **({} if finding.e_value is None else {"e_value": finding.e_value}),
         },
         features=blame,
-        summary=f"Model {version} is wrong more often {since}: {before} {finding.error_before:.1%} → "
+        summary=f"Model {version} is wrong more often{where} {since}: {before} {finding.error_before:.1%} → "
         f"{finding.error_after:.1%} over {finding.labelled} labelled records{named}.",
     )
 

@@ -19,7 +19,9 @@ class ConceptFinding:
     ----------
     onset : where the rise most likely began.
     whole_life : true if the model was worse than its held-out error from its first outcome on.
-    escalated : true if this is an event already told of, whose severity has grown.
+    e_value : evidence of the detector's ring, if it has such: by chance it is reached once in so many outcomes.
+    escalated : true if this is an event already told of, whose severity has grown or which has reached all answers.
+    answer : the class code of the one answer that the figures are of; None if they are of all.
     """
 
     severity: Literal["warning", "alarm"]
@@ -30,6 +32,8 @@ class ConceptFinding:
     labelled: int
     whole_life: bool
     escalated: bool
+    e_value: float | None = None
+    answer: int | None = None
 
 
 class ConceptState(msgspec.Struct):

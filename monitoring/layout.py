@@ -35,6 +35,7 @@ class Layout:
     counts : reference counts, int64 [bins].
     totals : reference records of each variable, float64 [V].
     factors : overdispersion of a window's counts, at least 1, float64 [V]; 1 where more is not sure.
+    directed : the same if what is more than 1 is all in one direction, say in one bin, float64 [V].
     stretches : of the reference, from which the factor is known, float64 [V].
     digest : the same for the same variables, reference counts and meaning, and for no others.
     """
@@ -58,6 +59,7 @@ class Layout:
         digest.update(self.starts.tobytes() + self.counts.tobytes())
         self.digest = digest.hexdigest()[:16]
         self.factors = np.ones(len(widths))
+        self.directed = np.ones(len(widths))
         self.stretches = np.full(len(widths), np.inf)
         for variable, name in enumerate(self.names):
             known = (overdispersion or {}).get(name, ())
@@ -71,6 +73,7 @@ class Layout:
             freedom = max(int((self.counts[self.bins(variable)] > 0).sum()) - 1, 1)
             if factor > 1.0 + _STANDARD_ERRORS * math.sqrt(2.0 / (stretches * freedom)):
                 self.factors[variable], self.stretches[variable] = factor, stretches
+                self.directed[variable] = 1.0 + (factor - 1.0) * freedom
 
     def bins(self, variable: int) -> slice:
         """The flat bins of one variable."""

@@ -12,6 +12,7 @@ from driftline.spec.stream import StreamSpec
 from monitoring.books import Books
 from monitoring.encoding import pack, unpack
 from monitoring.ends import Ends
+from monitoring.estimate import Estimate, Reconciled
 from monitoring.history import History, Moment
 from monitoring.join import JoinState, LabelJoin
 from monitoring.ledger import Ledger, part_of
@@ -217,4 +218,6 @@ class Memory:
             events=dict(self.books.events),
             jobs=jobs,
             malformed=self.books.malformed,
+            estimate=watch.estimate.now() if watch else Estimate(),
+            reconciled=watch.estimate.reconciled if watch else Reconciled(),
         )

@@ -54,6 +54,22 @@ class MonitorMetrics(Collector):
             f"Accuracy of the newest {self._spec.monitoring.accuracy_window} labelled records.",
             state.accuracy,
         )
+        estimate, reconciled = state.estimate, state.reconciled
+        yield _gauge(
+            "estimated_accuracy_ratio",
+            "Accuracy of the newest answers, judged by their confidences.",
+            estimate.accuracy,
+        )
+        bounds = GaugeMetricFamily(f"{_PREFIX}_estimated_accuracy_bound_ratio", "Its 95 % interval.", labels=["bound"])
+        bounds.add_metric(["low"], estimate.low)
+        bounds.add_metric(["high"], estimate.high)
+        yield bounds
+        yield _gauge(
+            "estimate_error_ratio", "Mean distance of estimated accuracy and truth, once known.", reconciled.error
+        )
+        yield _gauge(
+            "estimate_coverage_ratio", "Share of the windows whose truth lay in the interval.", reconciled.covered
+        )
         yield _gauge(
             "target_accuracy_ratio",
             "What the specification asks for; NaN if it asks for nothing.",

@@ -40,9 +40,13 @@ class PriorMonitor:
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._classes = spec.classes
         known = len(reference.class_counts) == len(spec.classes) and sum(reference.class_counts) > 0
-        self._layout = Layout({CLASSES: reference.class_counts if known else (0,) * len(spec.classes)})
         # Labels come in runs (a machine is ill for a while): twice the window of the features, for as few false alarms.
         settings = spec.monitoring.data.model_copy(update={"window": 2 * spec.monitoring.data.window})
+        self._layout = Layout(
+            {CLASSES: reference.class_counts if known else (0,) * len(spec.classes)},
+            {CLASSES: reference.class_overdispersion},
+            settings.window,
+        )
         self._window = SlidingBlocks(
             self._layout,
             _one_list(len(spec.classes)),

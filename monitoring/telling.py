@@ -152,6 +152,7 @@ class Telling:
             detected=self._here(),
             now_ms=self._now_ms,
             identity=identity,
+            answer=None if finding.answer is None else str(self._spec.classes[finding.answer]),
         )
         return _with(event, fields)
 

@@ -1,8 +1,12 @@
 """The detectors of one model version, made together when it is installed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from driftline.records.loop import DriftKind
@@ -10,11 +14,14 @@ from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.blocks import BlocksState, SlidingBlocks
 from monitoring.budget import budget_of
+from monitoring.by_answer import AnswerMonitor, AnswersState
 from monitoring.casebook import Casebook
 from monitoring.concept import ConceptMonitor
 from monitoring.data import DataMonitor
+from monitoring.e_detector import EDetector
 from monitoring.encoding import DamagedState, pack, unpack
-from monitoring.finding import ConceptState
+from monitoring.estimate import AccuracyEstimate, EstimateState
+from monitoring.finding import ConceptFinding, ConceptState
 from monitoring.history import Moment
 from monitoring.ledger import Ledger, part_of
 from monitoring.lifecycle import CaseState, Lifecycle
@@ -46,6 +53,8 @@ class _WatchState(msgspec.Struct):
     past: PastState | None = None
     past_errors: PastState | None = None
     cases_from: int = 0
+    estimate: EstimateState | None = None
+    answers: AnswersState | None = None
 
 
 class Watch:
@@ -79,14 +88,19 @@ class Watch:
         """How the features looked in drifts that are over."""
         self.past_errors = Past("past-errors", spec.monitoring.data.minimum_psi)
         """Which classes were taken for which in rises of the error that are over."""
+        budget = budget_of(spec.monitoring)
+        # Who chose one of river's detectors gets that one, with the whole share.
+        self._asks_each_answer = spec.monitoring.concept.detector == EDetector.name
         self.concept = ConceptMonitor(
             spec.monitoring.concept,
             capacity=policy.maximum_window,
             cool_down=policy.cool_down_records,
             error_rate=reference.error_rate,
             held_out_rows=reference.held_out_rows,
-            share=budget_of(spec.monitoring).concept,
+            share=budget.concept if self._asks_each_answer else budget.concept + budget.answers,
         )
+        self.estimate = AccuracyEstimate(reference, spec.monitoring.accuracy_window)
+        self.answers = AnswerMonitor(spec.monitoring.concept, capacity=policy.maximum_window, share=budget.answers)
         self.events: dict[DriftKind, str] = {}
         """Standing events: kind → id."""
         self.onsets: dict[str, Moment] = {}
@@ -96,11 +110,37 @@ class Watch:
     @property
     def standing(self) -> dict[DriftKind, bool]:
         return {
-            DriftKind.CONCEPT: self.concept.standing is not None,
+            DriftKind.CONCEPT: self.concept.standing is not None or self.answers.standing is not None,
             DriftKind.DATA: self.data.standing,
             DriftKind.PREDICTION: self.prediction.standing,
             DriftKind.PRIOR: self.prior.standing,
         }
+
+    def judge(
+        self, wrong: NDArray[np.bool_], answers: NDArray[Any], times: NDArray[np.int64], numbers: NDArray[np.int64]
+    ) -> list[ConceptFinding]:
+        """Take outcomes of this version in order of arrival: is it wrong more often, in all or where it says one thing?
+
+        One change is one event: while one of the two stands the other is silent, but that a rise of one answer has
+        reached all of them is told, as the same event.
+
+        Parameters
+        ----------
+        answers : class codes int64 [n]; with masks bool [n, K] only all answers together are judged.
+        wrong, times, numbers : as for `monitoring.concept.ConceptMonitor.update`.
+        """
+        findings = self.concept.update(wrong, times, numbers)
+        if findings or self.concept.standing is not None:
+            known = self.answers.standing
+            self.answers.forget()
+            if known is not None and findings:
+                severity = "alarm" if known.severity == "alarm" else findings[0].severity
+                findings[0] = replace(findings[0], escalated=True, severity=severity)
+            return findings
+        if not self._asks_each_answer or answers.ndim > 1:
+            return findings
+        finding = self.answers.update(wrong, answers, times, numbers)
+        return findings if finding is None else [finding]
 
     def window(self, kind: DriftKind) -> SlidingBlocks:
         """The window in which drift of a kind is looked for; of every kind but concept."""
@@ -140,6 +180,7 @@ class Watch:
             data=self.data.snapshot(ledger),
             prediction=self.prediction.snapshot(ledger),
             prior=self.prior.snapshot(ledger),
+            estimate=self.estimate.snapshot(ledger),
             cases=self.casebook.snapshot(ledger),
             segments=self._segments,
             feature_devices=self.data.devices.snapshot(ledger, "data-devices"),
@@ -148,6 +189,7 @@ class Watch:
             past=self.past.snapshot(ledger),
             past_errors=self.past_errors.snapshot(ledger),
             cases_from=self.casebook.first,
+            answers=self.answers.snapshot(ledger),
         )
         ledger.put("watch", pack(state))
 
@@ -169,6 +211,8 @@ class Watch:
             notes.append(
                 f"the detector is another ({watch.concept.detector}) or of another version: made anew from the outcomes"
             )
+        if state.answers is not None:
+            watch.answers.restore(state.answers, parts)
         if not (watch.data.restore(state.data, parts) & watch.prediction.restore(state.prediction, parts)):
             notes.append(
                 "monitoring.data.window or multivariate is another: the windows of features and answers start afresh"
@@ -178,6 +222,8 @@ class Watch:
 
     def _restore_later_parts(self, state: _WatchState, parts: Mapping[str, bytes]) -> None:
         """What the first versions did not keep."""
+        if state.estimate is not None:
+            self.estimate.restore(state.estimate, parts)
         if state.prior is not None and self.prior.watching:
             self.prior.restore(state.prior, parts)
         if state.cases is not None and state.segments == self._segments:

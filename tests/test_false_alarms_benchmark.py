@@ -1,7 +1,6 @@
 """The benchmark of false alarms: its counts are of the real parts, and its intervals are exact."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,22 +61,6 @@ def test_what_it_feeds_is_what_the_monitor_makes_of_decoded_records() -> None:
     rows = false_alarms.Rows(
         ["r"] * 1_000, np.arange(1_000), fast._binner.bins(columns, values), values, nothing, np.arange(1_000), {}, {}
     )
-    (found,) = fast._window.update(rows)
+    (found,) = fast.window.update(rows)
     assert found.onset == expected.onset
     assert found.window.counts.tolist() == expected.window.counts.tolist()
-
-
-def test_and_a_second_budget_finds_in_the_firsts_comparisons_what_it_would_find_alone() -> None:
-    (kind,) = (kind for kind in KINDS if kind.name == "seasonal")
-    budgets = ("1 per 1_000 records", "1 per 100_000 records")
-
-    def counted(*asked: str) -> dict[str, false_alarms.Tally]:
-        tallies = {budget: false_alarms.Tally() for budget in asked}
-        # A few training rows of one time of the season: there is something to find.
-        short = replace(kind, training_rows=150, held_out_rows=60)
-        false_alarms.live(short, asked, tallies, 20_000, np.random.default_rng(3))
-        return tallies
-
-    together = counted(*budgets)
-    assert together == {**counted(budgets[0]), **counted(budgets[1])}
-    assert together[budgets[1]].alarms["prediction"] + together[budgets[1]].alarms["data"]

@@ -96,6 +96,7 @@ def reference(
     evaluation: Evaluation,
     decision: Decision | None = None,
     labels: NDArray[Any] | None = None,
+    right: NDArray[np.bool_] | None = None,
 ) -> Reference:
     """What the monitor compares the stream with.
 
@@ -106,6 +107,7 @@ def reference(
         answers on rows a model was trained on are surer than any it will give.
     labels : of all rows of the window, class codes int64 [n] or masks bool [n, K]; without them the class mix of the
         stream is not watched.
+    right : which of the held-out answers were right, bool [n]; without it accuracy is estimated by confidences alone.
     """
     decision = decision or Decision(spec)
     codes = decision.codes(held_out)
@@ -124,12 +126,16 @@ def reference(
             "dependence": describe_pairs(spec, window, features),
             "prediction_counts": tuple(int(count) for count in counts),
             "confidence_counts": tuple(int(count) for count in bins),
+            "confidence_right": () if right is None else tuple(np.bincount(sure[right], minlength=len(bins)).tolist()),
             # Of several classes at once the counts are no multinomial to begin with.
             "prediction_overdispersion": () if several else overdispersion(codes.astype(np.int64), len(spec.classes)),
             "confidence_overdispersion": overdispersion(sure, len(bins)),
             "error_rate": 1.0 - evaluation.accuracy,
             "held_out_rows": evaluation.rows,
             "class_counts": () if labels is None else _class_counts(spec, labels),
+            "class_overdispersion": ()
+            if labels is None or labels.ndim == 2
+            else overdispersion(labels.astype(np.int64), len(spec.classes)),
         }
     )
 

@@ -18,7 +18,7 @@ from driftline.spec.stream import StreamSpec
 from training.baselines import MOST_ROWS, Baseline, baseline
 from training.card import write_card
 from training.data import Dataset
-from training.evaluate import evaluate_fully
+from training.evaluate import correct, evaluate_fully
 from training.export import export, reference
 from training.fit import Epoch, fit, refit
 from training.gain import majority, paired_test
@@ -124,7 +124,9 @@ def train(
     with clock.stage("export"):
         exported = export(spec, fitted.network, dataset.columns, out, ours)
         save_weights(spec, fitted.network, out / WEIGHTS)
-        document = reference(spec, dataset.columns, probabilities, candidate, ours, dataset.labels).model_dump_json()
+        right = correct(ours.codes(probabilities), held_out.labels)
+        described = reference(spec, dataset.columns, probabilities, candidate, ours, dataset.labels, right)
+        document = described.model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
         write_card(spec, judged, held_out, probabilities, ours, out)
     if exported.reason:

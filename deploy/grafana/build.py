@@ -45,7 +45,7 @@ STREAM = [
     stat("Drift standing", f"sum(driftline_monitor_drift_standing{S})", steps=((None, GREEN), (1, RED))),
     stat("Records behind", 'max(driftline_lag_records{stream="$stream",service="consumer"})', steps=((None, GREEN), (1000, AMBER))),
     stat("Dead letters", f"stream:driftline_dead_letters:ratio5m{S} or vector(0)", unit="percentunit", steps=((None, GREEN), (0.05, RED))),
-    Panel("Accuracy", [(f"max(driftline_monitor_accuracy_ratio{S})", "accuracy"), (f"max(driftline_monitor_target_accuracy_ratio{S})", "target")],
+    Panel("Accuracy", [(f"max(driftline_monitor_accuracy_ratio{S})", "accuracy"), (f"max(driftline_monitor_estimated_accuracy_ratio{S})", "estimated, without labels"), (f"max(driftline_monitor_target_accuracy_ratio{S})", "target")],
           unit="percentunit", width=16, low=0, high=1, text="Drift, retrainings and promotions are marked on the line."),
     Panel("Version by consumer", [(f"driftline_model_version{S}", "{{instance}}")], text="All lines on one level: the swap is done."),
     Panel("Records answered, by version", [('sum by (version) (rate(driftline_predictions_total{stream="$stream",version=~"$version"}[1m]))', "version {{version}}")], unit="reqps"),

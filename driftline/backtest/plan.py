@@ -51,7 +51,7 @@ class Plan:
     window: int
     training_takes: int | None = 100
     rate: float = 10.0
-    block: int = 64
+    block: int = 32
     seed: int = 1
     drift_at: tuple[int, ...] = ()
     within: int = 2_500

@@ -48,6 +48,18 @@ class Recording:
     def __len__(self) -> int:
         return len(self.record_ids)
 
+    def first(self, rows: int) -> "Recording":
+        """The first rows alone."""
+        return Recording(
+            self.record_ids[:rows],
+            self.device_ids[:rows],
+            self.event_times[:rows],
+            self.features[:rows],
+            self.answers[:rows],
+            self.columns.take(slice(rows)),
+            self.judged[:rows],
+        )
+
 
 class Coding:
     """Answers as numbers; a set of classes is one answer."""

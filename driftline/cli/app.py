@@ -49,7 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, init, explore, train, tune, retrain, backtest, up, status, doctor, spec, topics, acls):
+for module in (demo, init, explore, train, tune, backtest, retrain, up, status, doctor, spec, topics, acls):
     module.register(app)
 app.add_typer(run.app, name="run")
 app.add_typer(produce.app, name="produce")

@@ -3,8 +3,9 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -36,8 +37,11 @@ driftline backtest pumps.csv --set 'early: monitoring.policy.minimum_labels=100'
 
 def backtest(
     data: Annotated[
-        Path, typer.Argument(help="A CSV (also compressed) or Parquet file with labels, oldest row first.")
-    ],
+        Path | None, typer.Argument(help="A CSV (also compressed) or Parquet file with labels, oldest row first.")
+    ] = None,
+    topic: Annotated[
+        bool, typer.Option("--topic", help="Instead of DATA: what the stream's features and labels topics hold.")
+    ] = False,
     spec: Annotated[
         Path | None,
         typer.Option("--spec", "-s", "-c", help="The stream's specification; by default one as `init` would infer."),
@@ -80,7 +84,7 @@ def backtest(
     rate: Annotated[float, typer.Option(help="Records a second of simulated time.")] = 10.0,
     block: Annotated[
         int, typer.Option(help="Records between two looks: labels come and models change at its ends.")
-    ] = 64,
+    ] = 32,
     drift_at: Annotated[
         list[int] | None, typer.Option(help="Row, from 0, at which the world is known to change; may be given again.")
     ] = None,
@@ -92,36 +96,37 @@ def backtest(
     report: ReportOption = None,
     page: Annotated[Path | None, typer.Option(help="Write an HTML page to this file.")] = None,
 ) -> None:
-    """Replay a file through the whole loop in one process, and compare what to do about drift.
+    """Replay recorded data through the whole loop in one process, and compare what to do about drift.
 
     Each strategy meets the same records: the first rows train the first model, then every record is answered before its
     label is known. Time is simulated, so a day of stream takes seconds, and the same seed gives the same figures.
     """
-    import pandas as pd
     from rich.console import Console
 
     from driftline.backtest.comparison import compare
     from driftline.backtest.plan import Plan, default_every, default_start
-    from driftline.backtest.recording import recorded
     from driftline.backtest.report import report as report_of
     from driftline.backtest.settings import setting
     from driftline.backtest.strategies import chosen, named
+    from driftline.cli.backtest_data import Asked, from_file, from_topics
     from driftline.cli.backtest_rooms import RealRooms
     from driftline.cli.backtest_screen import Screen, tell
-    from driftline.tables import iter_table
 
     names = named(strategies)
     takes = _takes(training_takes)
     delays = list(dict.fromkeys(label_delay or [0]))
     if page is not None:
         _require_page(page)
-    frame = pd.concat(list(_first_rows(iter_table(data, 50_000), max_rows)), ignore_index=True)
-    stream, notes = _spec(frame, data, spec, label, multilabel, exclude)
+    asked = Asked(spec, label, tuple(multilabel or ()), tuple(exclude or ()), max_rows, rate)
+    if (data is None) != topic:
+        raise UsageError("DATA or --topic: name a data file, or take what the stream's own topics hold: one of the two")
+    source = from_topics(asked) if data is None else from_file(data, asked)
+    stream, recording, rows = source.spec, source.recording, len(source.recording)
     if seed is not None:
         stream = stream.model_copy(update={"training": stream.training.model_copy(update={"seed": seed})})
-    every = every if every is not None else default_every(len(frame))
+    every = every if every is not None else default_every(rows)
     plan = Plan(
-        start=start_rows if start_rows is not None else default_start(len(frame)),
+        start=start_rows if start_rows is not None else default_start(rows),
         every=every,
         window=window if window is not None else 2 * every,
         training_takes=takes,
@@ -131,16 +136,17 @@ def backtest(
         drift_at=tuple(sorted(set(drift_at or []))),
         within=drift_within,
     )
-    plan.check(len(frame))
+    plan.check(rows)
+    for delay in delays:
+        replace(plan, label_delay=delay).check(rows)
     lines = chosen(stream, names, [setting(stream, text) for text in settings or []])
-    recording = recorded(stream, frame, rate)
     console = Console()
     with (
         tempfile.TemporaryDirectory(prefix="driftline-first-") as folder,
         _quiet(),
-        Screen(console, len(frame)) as screen,
+        Screen(console, rows) as screen,
     ):
-        run = compare(data.name, recording, plan, delays, lines, RealRooms(Path(folder)), screen.show, notes)
+        run = compare(source.name, recording, plan, delays, lines, RealRooms(Path(folder)), screen.show, source.notes)
     tell(console, run)
     write_report(report, report_of(run))
     if page is not None:
@@ -148,38 +154,6 @@ def backtest(
 
         page_of(run).write(page)
         console.print(f"page: [bold]{page}[/]", soft_wrap=True)
-
-
-def _first_rows(frames: Any, most: int | None) -> Any:
-    left = most
-    for frame in frames:
-        if left is None:
-            yield frame
-            continue
-        yield frame.iloc[:left]
-        left -= len(frame)
-        if left <= 0:
-            return
-
-
-def _spec(
-    frame: Any,
-    data: Path,
-    spec: Path | None,
-    label: str | None,
-    multilabel: list[str] | None,
-    exclude: list[str] | None,
-) -> tuple[Any, tuple[str, ...]]:
-    from driftline.inference import infer_spec, stream_name
-    from driftline.spec.load import load_spec
-
-    if spec is not None:
-        if label is not None or multilabel or exclude:
-            raise UsageError("--label, --multilabel and --exclude are for data without --spec, which says all that")
-        return load_spec(spec), ()
-    inferred = infer_spec(frame, stream_name(data), label=label, multilabel=multilabel or (), exclude=exclude or ())
-    said = f"no --spec: {inferred.spec.task}, label {inferred.spec.label!r}, {len(inferred.spec.features)} features"
-    return inferred.spec, (said, *inferred.notes)
 
 
 def _takes(text: str) -> int | None:

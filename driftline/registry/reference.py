@@ -80,6 +80,9 @@ class Reference(Document):
     prediction_counts: tuple[int, ...] = Field(description="Held-out answers of each class.")
     confidence_edges: tuple[float, ...] = tuple(round(i / 10, 1) for i in range(1, 10))
     confidence_counts: tuple[int, ...] = Field(description="Held-out confidences by those edges.")
+    confidence_right: tuple[int, ...] = Field(
+        default=(), description="How many of them were right; empty in versions made before this was kept."
+    )
     prediction_overdispersion: tuple[float, ...] = Field(
         default=(), description="Of the held-out answers' classes, as that of a feature."
     )
@@ -89,6 +92,7 @@ class Reference(Document):
     class_counts: tuple[int, ...] = Field(
         default=(), description="Labels of each class in the training window; empty in references of older versions."
     )
+    class_overdispersion: tuple[float, ...] = Field(default=(), description="Of those labels, as that of a feature.")
     dependence: Dependence | None = Field(
         default=None, description="How numeric features depend on one another; none in versions of before 2026-12."
     )

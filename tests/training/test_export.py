@@ -133,6 +133,8 @@ class TestTheVersionExplainsItself:
         assert all(sum(f.counts) + f.missing == 400 for f in found.features)
         assert sum(found.prediction_counts) == sum(found.confidence_counts) == found.held_out_rows == held == 80
         assert len(found.confidence_counts) == len(found.confidence_edges) + 1
+        assert len(found.class_counts) == len(mixed_model.spec.classes)
+        assert sum(found.class_counts) == 400
         assert found.error_rate == pytest.approx(1 - manifest.verdict.candidate.accuracy)
 
     def test_manifest(self, mixed_model: Made, manifest: Manifest) -> None:
