@@ -60,13 +60,17 @@ class Topics:
         return f"{self.stream}.model-events"
 
     @property
+    def audit(self) -> str:
+        return f"{self.stream}.audit"
+
+    @property
     def monitor_state(self) -> str:
         return f"{self.stream}.monitor-state"
 
     def plans(self) -> tuple[TopicPlan, ...]:
         """All topics of the stream.
 
-        Drift events, jobs and verdicts are few and are the stream's history, so they are kept for ever; model
+        Drift events, jobs, verdicts and the audit are few and are the stream's history, so they are kept for ever; model
         events are compacted to the newest of each key (the champion, and one verdict a job), the monitor's state to
         the newest of each of its parts.
         """
@@ -78,5 +82,6 @@ class Topics:
             TopicPlan(self.drift_events, False, "delete", keep_forever=True),
             TopicPlan(self.retraining_jobs, False, "delete", keep_forever=True),
             TopicPlan(self.model_events, False, "compact", readable_for_retention=True),
+            TopicPlan(self.audit, False, "delete", keep_forever=True),
             TopicPlan(self.monitor_state, False, "compact"),
         )

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from driftline.spec.stream import StreamSpec
 
-Service = Literal["producer", "consumer", "monitor", "trainer", "operator"]
+Service = Literal["producer", "consumer", "monitor", "trainer", "console", "operator"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 Resource = Literal["topic", "group", "transactional-id"]
 Operation = Literal["Read", "Write", "Create", "Describe"]
@@ -34,6 +34,7 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
     - 'producer' sends features and labels.
     - 'consumer', 'monitor' and 'trainer' are the services of these names. Their instances must be called
       SERVICE-… (consumer-0), as they are by default: their transactions are named after them.
+    - 'console' reads all that a person may see and writes what a person may do; it is a member of no group.
     - 'operator' is the person at the command line: `topics`, `doctor`, `models`, `train`, and the screen of `up`.
     """
     topics = spec.topics
@@ -48,6 +49,7 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
             ]
         case "monitor":
             read = (topics.features, topics.predictions, topics.labels, topics.model_events, topics.monitor_state)
+            read += (topics.audit,)
             return [
                 *_topics("Read", *read),
                 *_topics("Write", topics.drift_events, topics.retraining_jobs, topics.monitor_state),
@@ -58,6 +60,13 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
                 *_topics("Read", topics.retraining_jobs, topics.features, topics.labels),
                 *_topics("Write", topics.model_events),
                 *_member(spec, service, f"{spec.stream}.trainers"),
+            ]
+        case "console":
+            seen = (topics.features, topics.predictions, topics.labels, topics.dead_letters)
+            told = (topics.drift_events, topics.retraining_jobs, topics.model_events, topics.audit)
+            return [
+                *_topics("Read", *seen, *told),
+                *_topics("Write", topics.retraining_jobs, topics.model_events, topics.audit),
             ]
         case "operator":
             return [
