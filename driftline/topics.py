@@ -70,9 +70,9 @@ class Topics:
     def plans(self) -> tuple[TopicPlan, ...]:
         """All topics of the stream.
 
-        Drift events, jobs, verdicts and the audit are few and are the stream's history, so they are kept for ever; model
-        events are compacted to the newest of each key (the champion, and one verdict a job), the monitor's state to
-        the newest of each of its parts.
+        Drift events, jobs, verdicts and the audit are few and are the stream's history, so they are kept for ever;
+        model events are compacted to the newest of each key (the champion, and one verdict a job), the monitor's state
+        to the newest of each of its parts.
         """
         return (
             TopicPlan(self.features, True, "delete"),

@@ -48,8 +48,8 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
                 *_member(spec, service, f"{spec.stream}.consumers"),
             ]
         case "monitor":
-            read = (topics.features, topics.predictions, topics.labels, topics.model_events, topics.monitor_state)
-            read += (topics.audit,)
+            records = (topics.features, topics.predictions, topics.labels)
+            read = (*records, topics.model_events, topics.monitor_state, topics.audit)
             return [
                 *_topics("Read", *read),
                 *_topics("Write", topics.drift_events, topics.retraining_jobs, topics.monitor_state),

@@ -15,7 +15,7 @@ PACKAGES = ("driftline", *ROOMS)
 SHELLS = {
     "producers": {"run.py", "clock.py"},
     "consumers": {"service.py"},
-    "monitoring": {"service.py", "metrics.py"},
+    "monitoring": {"service.py", "metrics.py", "acts.py", "app.py", "reading.py"},
     "training": {
         "child.py", "export.py", "gather.py", "initial.py", "job.py", "npz.py", "onnx.py", "runtime.py", "service.py",
         "train.py", "tune.py", "worker.py",
