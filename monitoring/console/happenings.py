@@ -70,12 +70,16 @@ class Happenings:
         keys = list(self.events)[::-1][before : before + count]
         return [self._event(self.events[key]) for key in keys]
 
-    def open_event(self, version: int | None) -> DriftEvent | None:
-        """The newest alarm of this version that was not acknowledged."""
+    def open_event(self) -> DriftEvent | None:
+        """The newest alarm that stands and was not acknowledged."""
         for event in reversed(self.events.values()):
-            if event.model_version == version and event.severity == "alarm" and event.event_id not in self.acknowledged:
+            if event.severity == "alarm" and self._stands(event) and event.event_id not in self.acknowledged:
                 return event
         return None
+
+    def _stands(self, event: DriftEvent) -> bool:
+        """No other version has come into service since: what is drift to one version may be home to the next."""
+        return not self.promotions or event.detected_at >= self.promotions[-1].at
 
     def marks(self) -> list[tuple[int, Literal["drift", "warning", "job", "model"], str]]:
         """Moments on the line over time: when, of what kind, and what to call it."""
@@ -126,6 +130,7 @@ class Happenings:
             "at": event.detected_at,
             "onset": event.onset.event_time,
             "onset_record": event.onset.record_id,
+            "standing": self._stands(event),
             "summary": event.summary,
             "blame": [one.model_dump(include={"feature", "score", "detail"}) for one in event.features[:6]],
             "acknowledged": {"by": acknowledged.actor, "at": acknowledged.at} if acknowledged else None,
@@ -136,6 +141,7 @@ class Happenings:
             _put(self.verdicts, event.job_id, event, MOST_JOBS)
         if event.kind.changes_champion and event.event_id not in {one.event_id for one in self.promotions}:
             self.promotions.append(event)
+            self.changed["events"] += 1
         self.changed["jobs"] += 1
 
     def _act(self, act: Act) -> None:

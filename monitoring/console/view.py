@@ -22,6 +22,8 @@ from monitoring.console.timeline import Timeline
 COLUMNS, WIDTH_MS, WIDEST_MS = 480, 1_000, 60_000
 # Rates are over so many seconds: long enough not to flicker, short enough to be believed.
 RATE_SECONDS = 5
+# The line begins with so many labelled answers; a share of fewer says nothing.
+FEWEST_OUTCOMES = 25
 # Features in the live state, most drifted first; the page asks for more when somebody looks.
 HOTTEST = 40
 _RECORD_FIELDS = ("record_id", "device_id", "event_time", "features", "schema_version")
@@ -169,7 +171,7 @@ class View:
         -------
         window, labelled records in it, and the drift event it is of.
         """
-        event = self.happened.open_event(self.outcomes.answering)
+        event = self.happened.open_event()
         if event is not None:
             window, count = self.outcomes.window(event.onset.features, event.onset.labels)
             if count:
@@ -278,7 +280,8 @@ class View:
                 self._right -= self._rolling[0]
             self._rolling.append(one.correct)
             self._right += one.correct
-            self.line.set("accuracy", one.at, self._right / len(self._rolling))
+            if len(self._rolling) >= FEWEST_OUTCOMES:
+                self.line.set("accuracy", one.at, self._right / len(self._rolling))
         self._totals["outcomes"] += len(joined)
         if joined:
             self._changed("line")

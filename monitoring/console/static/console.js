@@ -85,7 +85,7 @@ function loop() {
   document.title = `${head.stream} · driftline console`;
   const champion = registry?.champion ?? null, jobs = state.jobs?.jobs ?? [];
   const open = jobs.find((job) => job.state === "open" && (!champion || job.at > Date.now() - 36e5));
-  const standing = (state.events?.newest ?? []).filter((one) => one.severity === "alarm" && !one.acknowledged && one.version === (champion ?? one.version));
+  const standing = (state.events?.newest ?? []).filter((one) => one.severity === "alarm" && !one.acknowledged && one.standing);
   const trainer = services.find((one) => one.job), flowing = head.rates.records > 0;
   station("st-stream", flowing ? "" : "off", `${rate(head.rates.records)} /s`, `${number(head.totals.records)} records${head.totals.letters ? `, ${number(head.totals.letters)} refused` : ""}${head.totals.skipped ? `, ${number(head.totals.skipped)} passed over by this page` : ""}`);
   station("st-model", champion ? "" : "off", champion ? `version ${champion}` : "none yet", `${rate(head.rates.answers)} answers/s${head.answering && head.answering !== champion ? `, still of version ${head.answering}` : ""}`);

@@ -26,7 +26,7 @@ function event(one) {
         : mayAct() ? h("button", { type: "button", "data-key": `ack ${one.id}`, onclick: () => ask("acknowledge", one.id) }, "Acknowledge") : "")),
     h("p", { class: "say" }, one.summary),
     h("p", { class: "sub" }, `version ${one.version}, found by ${one.detector}`, one.onset ? `, since ${clock(one.onset)}` : "", one.onset_record ? ` (record ${one.onset_record})` : ""),
-    one.blame.length ? h("div", { class: "blame" }, ...one.blame.map((blame) => h("button", { type: "button", title: "show its distribution", "data-key": `blame ${one.id} ${blame.feature}`, onclick: () => { choose(blame.feature); $("h-detail").scrollIntoView({ block: "center" }); } }, `${blame.feature}${blame.detail ? `: ${blame.detail}` : ` ${blame.score.toFixed(2)}`}`))) : "");
+    one.blame.length ? h("div", { class: "blame" }, ...one.blame.map((blame) => blame.feature.startsWith("(") ? h("span", { class: "pill" }, `${blame.feature.replace(/[()]/g, "")}: ${blame.detail}`) : h("button", { type: "button", title: "show its distribution", "data-key": `blame ${one.id} ${blame.feature}`, onclick: () => { choose(blame.feature); $("h-detail").scrollIntoView({ block: "center" }); } }, `${blame.feature}${blame.detail ? `: ${blame.detail}` : ` ${blame.score.toFixed(2)}`}`))) : "");
 }
 
 $("events-more").addEventListener("click", async () => {
@@ -64,7 +64,7 @@ export function versions(section) {
     const champion = one.version === section.champion;
     return h("li", { class: champion ? "version champion" : "version" },
       h("div", { class: "row" }, h("h3", {}, `Version ${one.version}`), champion ? h("span", { class: "pill good" }, "in service") : one.version === section.previous ? h("span", { class: "pill" }, "before") : one.promoted ? "" : h("span", { class: "pill warn" }, "refused")),
-      h("p", { class: "score" }, percent(one.accuracy), h("small", {}, one.before === null || one.before === undefined ? " on held-out rows" : ` where its forerunner had ${percent(one.before)}`)),
+      h("p", { class: "score" }, percent(one.accuracy), h("small", {}, one.before === null || one.before === undefined ? " held out" : ` held out, forerunner ${percent(one.before)}`)),
       h("p", { class: "sub" }, `${number(one.rows)} rows of ${one.source}, `, when(one.at)),
       one.reasons.length ? h("details", { "data-key": `v${one.version}` }, h("summary", {}, "The gate's verdict"), h("ul", {}, ...one.reasons.map((reason) => h("li", {}, reason)))) : "",
       h("div", { class: "row" }, h("a", { href: `card/${one.version}`, "aria-label": `Model card of version ${one.version}` }, "Model card"),
