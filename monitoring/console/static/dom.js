@@ -40,6 +40,22 @@ export function refill(element, key, make) {
   if (focused) element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
+/** Items by key: what is there already stays, what has changed is made anew, and the order is the items'. */
+export function keyed(element, items, keyOf, make) {
+  const there = new Map([...element.children].map((child) => [child.dataset.item, child]));
+  let before = null;
+  for (const item of items) {
+    const key = keyOf(item);
+    let child = there.get(key);
+    if (child) there.delete(key);
+    else { child = make(item); child.dataset.item = key; }
+    const place = before ? before.nextSibling : element.firstChild;
+    if (place !== child) element.insertBefore(child, place);
+    before = child;
+  }
+  for (const gone of there.values()) gone.remove();
+}
+
 let hiding = 0;
 export function toast(text) {
   const element = $("toast");

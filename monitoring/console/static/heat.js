@@ -4,7 +4,7 @@ import { $, clock, h, number, percent } from "./dom.js";
 
 const ROW = 24, PER_PAGE = 16, REORDER_EVERY = 5000;
 const canvas = $("cells");
-let head = null, cells = null, names = [], order = [], page = 0, chosen = null, ordered = 0, fetching = false, again = false;
+let head = null, cells = null, names = [], order = [], page = 0, chosen = null, ordered = -Infinity, fetching = false, again = false;
 let drawn = "", detailAt = 0;
 
 /** The section as the stream tells it: the newest two columns, and whether all must be fetched anew. */
@@ -39,7 +39,7 @@ async function fetchAll() {
     head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
     names = head.names;
     cells = bytes.slice(end + 1);
-    ordered = 0;
+    ordered = -Infinity;
     sorted();
     redraw();
   } catch { /* the stream says when the console is back */ } finally {
@@ -173,7 +173,7 @@ async function detail(name, asked) {
   $("detail").querySelector("thead th:nth-child(2)").replaceWith(h("td"));
 }
 
-$("heat-filter").addEventListener("input", () => { ordered = 0; page = 0; if (head) { sorted(); redraw(); } });
+$("heat-filter").addEventListener("input", () => { ordered = -Infinity; page = 0; if (head) { sorted(); redraw(); } });
 $("heat-back").addEventListener("click", () => { page--; redraw(); });
 $("heat-next").addEventListener("click", () => { page++; redraw(); });
 canvas.addEventListener("click", (event) => {

@@ -1,20 +1,21 @@
 // Events, jobs, versions, dead letters, services and the audit.
 
 import { ask, mayAct, request, unlocked } from "./acts.js";
-import { $, clock, h, number, percent, refill, when } from "./dom.js";
+import { $, clock, h, keyed, number, percent, refill, when } from "./dom.js";
 import { choose } from "./heat.js";
 
+const FIRST = 20, MORE = 50;
 const older = [];
-let newest = { total: 0, newest: [] };
+let limit = FIRST, newest = { total: 0, newest: [] };
 
 export function events(section) {
   if (section) newest = section;
   const seen = new Set(newest.newest.map((event) => event.id));
-  const shown = [...newest.newest, ...older.filter((event) => !seen.has(event.id))];
+  const shown = [...newest.newest, ...older.filter((event) => !seen.has(event.id))].slice(0, limit);
   $("events-empty").hidden = newest.total > 0;
   $("events-note").textContent = newest.total ? `${number(newest.total)} in all` : "";
   $("events-more").hidden = shown.length >= newest.total;
-  refill($("events"), JSON.stringify([shown.map((e) => [e.id, e.severity, e.summary, e.acknowledged]), mayAct()]), () => shown.map(event));
+  keyed($("events"), shown, (one) => JSON.stringify([one.id, one.severity, one.summary, one.acknowledged, mayAct()]), event);
 }
 
 function event(one) {
@@ -30,8 +31,13 @@ function event(one) {
 }
 
 $("events-more").addEventListener("click", async () => {
-  const answer = await fetch(`api/events?before=${newest.newest.length + older.length}&count=50`);
-  if (answer.ok) { older.push(...(await answer.json())); events(); }
+  limit += MORE;
+  const known = newest.newest.length + older.length;
+  if (known < limit) {
+    const answer = await fetch(`api/events?before=${known}&count=${MORE}`);
+    if (answer.ok) older.push(...(await answer.json()));
+  }
+  events();
 });
 
 const STATES = { open: ["under way", "work"], promoted: ["promoted", "good"], recalled: ["recalled", "good"], refused: ["refused", "warn"], failed: ["failed", "bad"], "rolled-back": ["rolled back", "warn"] };
