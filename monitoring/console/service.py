@@ -1,10 +1,14 @@
 """The console as a service: what reads, the application, and the server around it."""
 
 import os
+import signal
 import socket
 import threading
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -117,9 +121,17 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._console = console
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals, and do not raise them again when all is closed, as uvicorn would."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self.handle_exit)
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._console.closing.set()
-        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

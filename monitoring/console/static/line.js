@@ -55,7 +55,7 @@ function draw() {
   g.fillStyle = colour("line");
   for (let i = 0; i < n; i++) {
     const tall = (data.records[i] / most) * 34;
-    if (tall) g.fillRect(x(i) - bar / 2, base - tall, Math.max(bar - 0.6, 0.6), tall);
+    if (tall) g.fillRect(Math.max(x(i) - bar / 2, LEFT), base - tall, Math.max(bar - 0.6, 0.6), tall);
   }
   g.fillStyle = colour("soft");
   g.textBaseline = "top";
