@@ -16,7 +16,7 @@ from tests.cli.conftest import Run
 
 ISSUED = {
     "demo", "init", "explore", "train", "tune", "up", "status", "doctor", "spec", "acls", "topics",
-    "run consumer", "run monitor", "run trainer", "run broker",
+    "run consumer", "run monitor", "run trainer", "run broker", "run console",
     "produce replay", "produce simulate",
     "models list", "models show", "models card", "models promote", "models rollback",
 }  # fmt: skip
