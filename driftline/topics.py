@@ -67,6 +67,10 @@ class Topics:
     def monitor_state(self) -> str:
         return f"{self.stream}.monitor-state"
 
+    @property
+    def notifications(self) -> str:
+        return f"{self.stream}.notifications"
+
     def plans(self) -> tuple[TopicPlan, ...]:
         """All topics of the stream.
 
@@ -84,4 +88,5 @@ class Topics:
             TopicPlan(self.model_events, False, "compact", readable_for_retention=True),
             TopicPlan(self.audit, False, "delete", keep_forever=True),
             TopicPlan(self.monitor_state, False, "compact"),
+            TopicPlan(self.notifications, False, "delete"),
         )

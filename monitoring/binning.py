@@ -45,7 +45,12 @@ class FeatureBinner:
             else:
                 self._scaled.append(feature)
         self.references: tuple[FeatureReference, ...] = (*self._scaled, *self._listed)
-        self.layout = Layout({f.name: (*f.counts, f.missing) for f in self.references})
+        self.layout = Layout(
+            {f.name: (*f.counts, f.missing) for f in self.references},
+            {f.name: f.overdispersion for f in self.references},
+            spec.monitoring.data.window,
+            meaning="".join(f.model_dump_json() for f in self.references).encode(),
+        )
         deepest = max((len(f.edges) for f in self._scaled), default=0)
         edges = np.full((deepest, len(self._scaled)), np.inf, dtype=np.float32)
         for j, feature in enumerate(self._scaled):

@@ -1,6 +1,6 @@
 """A stretch of records as counts, and as bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -21,12 +21,15 @@ class Start:
 
 @dataclass(slots=True)
 class Block:
-    """Counts of a stretch of records; `moments` are count, sum and sum of squares of each value, float64 [3, M]."""
+    """Counts of a stretch of records; `moments` are count, sum and sum of squares of each value, float64 [3, M], and
+    `products` the sums of `monitoring.correlation.Pairs`, int64 [P].
+    """
 
     start: Start
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     rows: int = 0
+    products: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 class _Head(msgspec.Struct):
@@ -36,7 +39,10 @@ class _Head(msgspec.Struct):
 
 def pack_block(block: Block) -> bytes:
     """A part of the state that holds one block."""
-    return pack(_Head(block.start, block.rows), {"counts": block.counts, "moments": block.moments})
+    columns = {"counts": block.counts, "moments": block.moments}
+    if len(block.products):
+        columns["products"] = block.products
+    return pack(_Head(block.start, block.rows), columns)
 
 
 def unpack_block(part: str, data: bytes, *, bins: int, values: int) -> Block:
@@ -45,4 +51,4 @@ def unpack_block(part: str, data: bytes, *, bins: int, values: int) -> Block:
     counts, moments = columns.get("counts"), columns.get("moments")
     if counts is None or moments is None or counts.shape != (bins,) or moments.shape != (3, values):
         raise DamagedState(f"monitor state, part {part}: not the bins of this reference")
-    return Block(head.start, counts, moments, head.rows)
+    return Block(head.start, counts, moments, head.rows, columns.get("products", np.zeros(0, dtype=np.int64)))

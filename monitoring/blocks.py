@@ -10,65 +10,29 @@ from numpy.typing import NDArray
 
 from driftline.spec.monitoring import DataDriftSpec
 from monitoring.block import Block, Start, pack_block, unpack_block
-from monitoring.divergence import Comparison, compare
-from monitoring.history import lowest_offsets
+from monitoring.budget import Budget
+from monitoring.correlation import Pairs
+from monitoring.criteria import Criteria, Judgement
+from monitoring.divergence import compare
+from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger, part_of
+from monitoring.lowest import LowestOffsets
+from monitoring.sketch import Sketch
+from monitoring.stretch import BlockFinding, Current, Rows
 
 # A window moves on by a quarter of itself. By half, a change is seen up to a quarter of a window later; by an
 # eighth, twice the evaluations see nearly the same records.
 BLOCKS_IN_WINDOW = 4
 # Blocks kept to look for an onset and to score features since one: 16 windows back.
 _KEPT = 64
-# Two evaluations in a row make an alarm, or one that leaves no doubt: twice the effect at the cube of the level.
-_OVERWHELMING_EFFECT = 2.0
-_OVERWHELMING_POWER = 3
 # A block's own test, when looking back for the onset: it is asked of a few blocks, after the alarm.
 _BLOCK_LEVEL = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """n records on their way into the window, in the order of event time.
-
-    Attributes
-    ----------
-    bins : flat bins, int64 [n, columns]; -1 for none.
-    values : numbers whose mean and spread a person wants to read, float [n, M]; NaN is missing.
-    partitions, offsets : place of each feature record, int64 [n].
-    feature_ends, label_ends : next offsets once these records are read.
-    """
-
-    record_ids: list[str]
-    event_times: NDArray[np.int64]
-    bins: NDArray[np.int64]
-    values: NDArray[np.float32]
-    partitions: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    feature_ends: Mapping[int, int]
-    label_ends: Mapping[int, int]
-
-    def __len__(self) -> int:
-        return len(self.record_ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """Some blocks together, compared with the reference."""
-
-    comparison: Comparison
-    counts: NDArray[np.int64]
-    moments: NDArray[np.float64]
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlockFinding:
-    """The distribution has changed: since which block, and how it looks since then."""
-
-    onset: Start
-    drifted: NDArray[np.int64]
-    window: Current
+def block_rows(spec: DataDriftSpec) -> int:
+    """Records from one evaluation to the next."""
+    return max(spec.window // BLOCKS_IN_WINDOW, 1)
 
 
 class BlocksState(msgspec.Struct):
@@ -93,22 +57,26 @@ class BlocksState(msgspec.Struct):
 class SlidingBlocks:
     """Watches the distribution of some variables against their reference counts.
 
-    A variable has drifted if its adjusted p-value is below `spec.confidence` and its corrected index at least
-    `spec.minimum_psi`. Two evaluations in a row with a drifted variable make a finding, or one that leaves no doubt.
-    Then there is silence until nothing has drifted for `cool_down` records.
+    What counts as drifted `monitoring.criteria.Criteria` says. Two evaluations in a row with a drifted variable make a
+    finding, or one that leaves no doubt. Then there is silence until nothing has drifted for `cool_down` records.
 
     Parameters
     ----------
-    layout : the bins and their reference counts.
+    layout, geometry : the bins, their reference counts and their meaning.
     spec : the data-drift section.
     values : M, how many numbers a record has beside its bins.
     cool_down : records without drift after which the next drift is an event of its own.
+    level : of one evaluation over all variables; see `monitoring.budget.evaluation_level`.
+    pairs : the pairs of variables to watch; None for none.
     """
 
     layout: Layout
+    geometry: Geometry
     spec: DataDriftSpec
     values: int
     cool_down: int
+    level: float = Budget.data * 100
+    pairs: Pairs | None = None
     latest: Current | None = None
     """The newest evaluation."""
     standing: bool = False
@@ -118,17 +86,32 @@ class SlidingBlocks:
     _quiet: int = 0
     _closed: int = 0
     _stored: int = 0
+    _criteria: Criteria = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._criteria = Criteria(self.spec, self.layout, self.geometry, self.level, self.pairs)
+
+    @property
+    def detector(self) -> str:
+        """The name of what is watched by, e.g. psi+chi-square."""
+        return self._criteria.detector
 
     @property
     def block_rows(self) -> int:
-        return max(self.spec.window // BLOCKS_IN_WINDOW, 1)
+        return block_rows(self.spec)
+
+    @property
+    def kept(self) -> list[Block]:
+        """The finished blocks that are remembered, oldest first."""
+        return list(self._blocks)
 
     def update(self, rows: Rows) -> list[BlockFinding]:
         """Take records; gives a finding where one begins."""
         findings, start, n = [], 0, len(rows)
+        lowest = LowestOffsets(rows.partitions, rows.offsets)
         while start < n:
             if self._open is None:
-                self._open = self._begin(rows, start)
+                self._open = self._begin(rows, start, lowest)
             block = self._open
             end = min(start + self.block_rows - block.rows, n)
             self._count(block, rows, start, end)
@@ -152,12 +135,16 @@ class SlidingBlocks:
         # An unfinished block alone may be a handful of records; the one before it is then better than none.
         if sum(block.rows for block in chosen) < self.block_rows:
             chosen = kept[-2:]
-        return self._compare(chosen)
+        return self.compare(self._sum(chosen))
 
-    def drifted(self, comparison: Comparison) -> NDArray[np.int64]:
-        """Indices of the drifted variables, most drifted first."""
-        found = np.flatnonzero((comparison.adjusted < self.spec.confidence) & (comparison.psi >= self.spec.minimum_psi))
-        return found[np.argsort(-comparison.psi[found], kind="stable")]
+    def sketch(self) -> Sketch | None:
+        """The newest window, to be added to that of other instances; None before the first is full."""
+        window = list(self._blocks)[-BLOCKS_IN_WINDOW:]
+        return self._sum(window) if len(window) == BLOCKS_IN_WINDOW else None
+
+    def compare(self, sketch: Sketch) -> Current:
+        """Some records against the reference."""
+        return Current(self._criteria.judge(sketch.counts, sketch.products), sketch.counts, sketch.moments, sketch.rows)
 
     def snapshot(self, ledger: Ledger, name: str) -> BlocksState:
         """Put the blocks into the ledger as NAME/0, NAME/1 …; a finished one is written once."""
@@ -184,7 +171,8 @@ class SlidingBlocks:
 
         Returns
         -------
-        False if the window is of another length now: then only what stands is taken over, and counting starts afresh.
+        False if the window is of another length now, or the pairs are others: then only what stands is taken over, and
+        counting starts afresh.
 
         Raises
         ------
@@ -193,73 +181,79 @@ class SlidingBlocks:
         self.standing, self._quiet = state.standing, state.quiet
         if state.block_rows != self.block_rows:
             return False
+        kept = range(state.closed - state.kept, state.closed + state.open)
+        blocks = [self._stored_block(f"{name}/{number}", parts) for number in kept]
+        if any(block.products.shape != self._no_products().shape for block in blocks):
+            return False
         self._in_a_row = state.in_a_row
         self._closed = self._stored = state.closed
-        for number in range(state.closed - state.kept, state.closed):
-            self._blocks.append(self._stored_block(f"{name}/{number}", parts))
-        if state.open:
-            self._open = self._stored_block(f"{name}/{state.closed}", parts)
+        self._open = blocks.pop() if state.open else None
+        self._blocks.extend(blocks)
         if len(self._blocks) >= BLOCKS_IN_WINDOW:
-            self.latest = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
+            self.latest = self.compare(self._sum(list(self._blocks)[-BLOCKS_IN_WINDOW:]))
         return True
 
     def _stored_block(self, part: str, parts: Mapping[str, bytes]) -> Block:
         return unpack_block(part, part_of(parts, part), bins=len(self.layout.counts), values=self.values)
 
     def _evaluate(self) -> BlockFinding | None:
-        window = self._compare(list(self._blocks)[-BLOCKS_IN_WINDOW:])
+        window = self.compare(self._sum(list(self._blocks)[-BLOCKS_IN_WINDOW:]))
         self.latest = window
-        drifted = self.drifted(window.comparison)
+        anything = window.judgement.anything
         if self.standing:
-            self._quiet = 0 if len(drifted) else self._quiet + self.block_rows
+            self._quiet = 0 if anything else self._quiet + self.block_rows
             if self._quiet >= max(self.cool_down, self.spec.window):
                 self.standing, self._in_a_row = False, 0
             return None
-        self._in_a_row = self._in_a_row + 1 if len(drifted) else 0
-        if not len(drifted) or (self._in_a_row < 2 and not self._overwhelming(window.comparison)):
+        self._in_a_row = self._in_a_row + 1 if anything else 0
+        if not anything or (self._in_a_row < 2 and not window.judgement.overwhelming):
             return None
         self.standing, self._quiet = True, 0
-        return BlockFinding(self._onset(drifted), drifted, window)
+        return BlockFinding(self._onset(window.judgement), window)
 
-    def _overwhelming(self, comparison: Comparison) -> bool:
-        return bool(
-            (
-                (comparison.adjusted < self.spec.confidence**_OVERWHELMING_POWER)
-                & (comparison.psi >= _OVERWHELMING_EFFECT * self.spec.minimum_psi)
-            ).any()
-        )
-
-    def _onset(self, drifted: NDArray[np.int64]) -> Start:
+    def _onset(self, judgement: Judgement) -> Start:
         """The first of the newest run of blocks that differ by themselves in what has drifted."""
         onset = self._blocks[-1]
         for block in reversed(self._blocks):
-            own = compare(self.layout, block.counts)
-            # Bonferroni over the drifted variables: they are the only ones asked.
-            if float(own.p_value[drifted].min()) * len(drifted) >= _BLOCK_LEVEL:
+            own = compare(self.layout, block.counts).p_value[judgement.drifted]
+            if self.pairs is not None and len(judgement.apart):
+                pairs = self.pairs.compare(block.counts, block.products).p_value[judgement.apart]
+                own = np.concatenate([own, pairs])
+            # Bonferroni over what has drifted: nothing else is asked.
+            if float(own.min()) * len(own) >= _BLOCK_LEVEL:
                 break
             onset = block
         return onset.start
 
-    def _compare(self, blocks: list[Block]) -> Current:
-        counts = np.sum([block.counts for block in blocks], axis=0)
-        moments = np.sum([block.moments for block in blocks], axis=0)
-        comparison = compare(self.layout, counts)
-        return Current(comparison, counts, moments, sum(block.rows for block in blocks))
+    def _sum(self, blocks: list[Block]) -> Sketch:
+        first, *rest = blocks
+        return Sketch(
+            self.layout.digest,
+            sum((block.counts for block in rest), first.counts.copy()),
+            sum((block.moments for block in rest), first.moments.copy()),
+            sum((block.products for block in rest), first.products.copy()),
+            sum(block.rows for block in blocks),
+        )
 
-    def _begin(self, rows: Rows, at: int) -> Block:
+    def _begin(self, rows: Rows, at: int, lowest: LowestOffsets) -> Block:
         start = Start(
             rows.record_ids[at],
             int(rows.event_times[at]),
-            lowest_offsets(rows.partitions[at:], rows.offsets[at:], rows.feature_ends),
+            lowest.since(at, rows.feature_ends),
             dict(rows.label_ends),
         )
-        return Block(start, np.zeros(len(self.layout.counts), dtype=np.int64), np.zeros((3, self.values)))
+        return Block(start, np.zeros_like(self.layout.counts), np.zeros((3, self.values)), products=self._no_products())
+
+    def _no_products(self) -> NDArray[np.int64]:
+        return np.zeros(len(self.pairs) if self.pairs is not None else 0, dtype=np.int64)
 
     def _count(self, block: Block, rows: Rows, start: int, end: int) -> None:
         bins = rows.bins[start:end].ravel()
         if len(bins) and bins.min() < 0:
             bins = bins[bins >= 0]
         block.counts += np.bincount(bins, minlength=len(block.counts))
+        if self.pairs is not None:
+            block.products += self.pairs.count(rows.bins[start:end])
         values = rows.values[start:end].astype(np.float64)
         present = ~np.isnan(values)
         if not present.all():

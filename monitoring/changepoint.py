@@ -116,13 +116,47 @@ def known_split(errors: int, n: int, baseline: Baseline) -> Split:
     return Split(0, baseline.errors / baseline.rows, errors / n, baseline.rows, n, float(before + after - one))
 
 
-def clear_log_ratio_of_one(n: float, confidence: float) -> float:
-    """As `clear_log_ratio`, for one split that is fixed beforehand and looked at after each of n elements.
+def surely_worse(
+    wrong: NDArray[np.bool_], n: int, errors: int, baseline: Baseline, level: float, effect: float
+) -> int | None:
+    """The first of some outcomes at which all of them together are surely worse than the baseline.
 
-    ln(1 / confidence) + ½ ln n + 1: what a mixture over the unknown rate costs (Robbins 1970, Statistical methods
-    related to the law of the iterated logarithm, Annals of Mathematical Statistics 41(5), section 3).
+    Universal inference: the likelihood of two rates, each mixed over by Jeffreys' prior, over the greatest likelihood
+    of one rate is an e-process; with one unknown rate for both it ever reaches 1 / level with a probability of at most
+    `level`. The mixture costs at most ½ ln n + ln 2 nats a rate.
+
+    Parameters
+    ----------
+    wrong : bool [m], after `n` others of which `errors` were wrong.
+    effect : least excess of the error rate.
+
+    Returns
+    -------
+    Index in `wrong`, or None.
+
+    References
+    ----------
+    Wasserman, L., Ramdas, A. and Balakrishnan, S. (2020), Universal inference, PNAS 117(29), section 7.
+    Krichevsky, R. and Trofimov, V. (1981), The performance of universal encoding, IEEE Trans. Inf. Theory 27(2).
+
+    >>> surely_worse(np.ones(50, dtype=bool), 0, 0, Baseline(100.0, 10.0), 1e-3, 0.08)
+    5
     """
-    return math.log(1.0 / confidence) + 0.5 * math.log(max(n, 2.0)) + 1.0
+    counts = n + np.arange(1.0, len(wrong) + 1.0)
+    sums = errors + np.cumsum(wrong, dtype=np.float64)
+    worse = sums / counts - baseline.errors / baseline.rows >= effect
+    if not worse.any():
+        return None
+    rows, known = np.array([baseline.rows]), np.array([baseline.errors])
+    ratio = (
+        _log_likelihood(sums, counts)
+        + _log_likelihood(known, rows)
+        - _log_likelihood(sums + known, counts + rows)
+        - 0.5 * np.log(counts * rows)
+        - 2.0 * math.log(2.0)
+    )
+    found = np.flatnonzero(worse & (ratio >= -math.log(level)))
+    return int(found[0]) if len(found) else None
 
 
 def _log_likelihood(errors: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:

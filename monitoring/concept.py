@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.spec.monitoring import ConceptDriftSpec
+from monitoring.budget import SPAN, START, Budget, concept_level
 from monitoring.changepoint import (
     NOTHING_KNOWN,
     Baseline,
     Split,
     best_splits,
     clear_log_ratio,
-    clear_log_ratio_of_one,
     known_split,
+    surely_worse,
 )
 from monitoring.detectors import make_trigger
 from monitoring.finding import ConceptFinding, ConceptState
@@ -21,7 +22,8 @@ from monitoring.history import Moment
 from monitoring.ledger import Ledger
 from monitoring.rolling import Rolling
 
-# Outcomes taken at once. The answer may come this much late; at one by one, each suspicion would cost a search.
+# Outcomes that river's detectors get between two looks. The answer may come this much late; at one by one, each
+# suspicion would cost a search.
 _CHUNK = 16
 # How long a trigger's suspicion lasts. River's detectors forget the past when they ring, so if the evidence is not
 # clear yet, nobody else is watching; a rise of 8 points from .10 is clear after some 900 outcomes.
@@ -42,12 +44,12 @@ _FOLLOW = 64
 class ConceptMonitor:
     """Watches the outcomes of one model version.
 
-    Three steps. One of river's detectors (`spec.detector`) rings when the error rate may have changed. The
-    maximum-likelihood split of the outcomes kept then says where, in which direction, and how clearly
-    (`monitoring.changepoint`); only a rise that is clear at `spec.confidence` is told. Its size decides the
-    severity: an alarm from `spec.minimum_effect` up, else a warning.
+    Our own detector (`spec.detector: e-detector`) is within the budget of false alarms by itself: when it rings for a
+    rise, that is told. River's detectors only ring the bell; what they rang for must be clear at the budget's level in
+    the maximum-likelihood split of the outcomes kept (`monitoring.changepoint`). The split says where the rise
+    began and how large it is, which decides the severity: an alarm from `spec.minimum_effect` up, else a warning.
 
-    What is known from the held-out rows stands before the first outcome, to the detector as a warm-up and to the
+    What is known from the held-out rows stands before the first outcome, to the detector as history and to the
     split as counts. So a model that was never as good as its evaluation said is found, with its first outcome as
     onset; that takes an excess of `minimum_effect`, because an evaluation is seldom exact.
 
@@ -60,6 +62,7 @@ class ConceptMonitor:
     capacity : most outcomes the onset is looked for in.
     cool_down : outcomes over which a recovery must hold.
     error_rate, held_out_rows : what the evaluation measured.
+    share : false alarms per outcome, the part of the budget that is for concept drift.
 
     >>> rng = np.random.default_rng(1)
     >>> wrong = np.concatenate([rng.random(1_000) < 0.1, rng.random(500) < 0.6])
@@ -70,16 +73,25 @@ class ConceptMonitor:
     """
 
     def __init__(
-        self, spec: ConceptDriftSpec, capacity: int, cool_down: int, error_rate: float = 0.0, held_out_rows: int = 0
+        self,
+        spec: ConceptDriftSpec,
+        capacity: int,
+        cool_down: int,
+        error_rate: float = 0.0,
+        held_out_rows: int = 0,
+        share: float = Budget.concept,
     ) -> None:
         self._spec = spec
+        self._share = share
+        self._level = concept_level(spec, share)
         self._cool_down = max(cool_down, 100)
         self._rows = Rolling(capacity, wrong=np.bool_, time=np.int64, number=np.int64)
         rows = min(held_out_rows, _BASELINE_ROWS)
         self._baseline = Baseline(float(rows), rows * error_rate) if rows else NOTHING_KNOWN
-        self._trigger = make_trigger(spec)
+        self._trigger = make_trigger(spec, share)
         self._warm_up(self._trigger.memory)
         self._active = 0
+        self._ringing = False
         self._suspicion = 0
         self._suspected = 0
         self._next_look = 0
@@ -119,10 +131,10 @@ class ConceptMonitor:
         times : event times, int64 [n]; the onset is looked for in their order.
         numbers : the caller's own ascending numbers, int64 [n], by which the onset is named.
         """
-        findings = []
-        for start in range(0, len(wrong), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            finding = self._take(wrong[part], times[part], numbers[part])
+        findings, start, n = [], 0, len(wrong)
+        while start < n:
+            taken, finding = self._take(wrong[start:], times[start:], numbers[start:])
+            start += taken
             if finding is not None:
                 findings.append(finding)
         return findings
@@ -139,6 +151,7 @@ class ConceptMonitor:
             next_look=self._next_look,
             standing=self._standing,
             since_finding=self._since_finding,
+            ringing=self._ringing,
         )
 
     def restore(self, state: ConceptState, parts: Mapping[str, bytes]) -> bool:
@@ -157,52 +170,116 @@ class ConceptMonitor:
         self._active = min(state.active, len(self._rows))
         self._baseline = state.baseline
         self._suspicion, self._suspected, self._next_look = state.suspicion, state.suspected, state.next_look
-        self._standing, self._since_finding = state.standing, state.since_finding
-        self._trigger = make_trigger(self._spec)
+        self._standing, self._since_finding, self._ringing = state.standing, state.since_finding, state.ringing
+        self._trigger = make_trigger(self._spec, self._share)
         if self._trigger.restore(state.trigger):
             return True
         self._warm_up(self._trigger.memory)
         reach = min(self._trigger.reach or self._active, self._active)
         if self._trigger.update(self._rows["wrong"][len(self._rows) - reach :]):
-            # It rang for something among the outcomes kept: a search costs little, and tells only what is clear.
+            # It rang for something among the outcomes kept: that is judged with the next outcome.
             self._suspicion, self._suspected, self._next_look = _SUSPICION, 0, 0
         return False
 
     def _take(
         self, wrong: NDArray[np.bool_], times: NDArray[np.int64], numbers: NDArray[np.int64]
-    ) -> ConceptFinding | None:
+    ) -> tuple[int, ConceptFinding | None]:
+        """Take outcomes up to the next at which something is decided; how many, and what was found."""
+        if self._trigger.proven and self._suspicion > 0:
+            self._suspicion = 0
+            return 0, self._rang()
+        if self._standing is not None:
+            n = min(_FOLLOW - self._since_finding % _FOLLOW, len(wrong))
+            self._append(wrong[:n], times[:n], numbers[:n])
+            return n, self._follow(self._standing, n)
+        if not self._trigger.proven:
+            wrong = wrong[: _CHUNK - self._rows.total % _CHUNK]
+        bad = self._surely_bad(wrong)
+        wrong = wrong[: len(wrong) if bad is None else bad + 1]
+        rang = self._trigger.until_ring(wrong) if self._trigger.proven else None
+        n = len(wrong) if rang is None else rang + 1
+        self._append(wrong[:n], times[:n], numbers[:n])
+        if bad is not None and n == bad + 1:
+            return n, self._rose()
+        if self._trigger.proven:
+            return n, None if rang is None else self._rang()
+        self._ringing |= self._trigger.update(wrong)
+        return n, None if self._rows.total % _CHUNK else self._suspect()
+
+    def _append(self, wrong: NDArray[np.bool_], times: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
         self._rows.append(wrong=wrong, time=times, number=numbers)
         self._active = min(self._active + len(wrong), len(self._rows))
-        if self._standing is not None:
-            return self._follow(self._standing, len(wrong))
-        if self._trigger.update(wrong):
+
+    def _surely_bad(self, wrong: NDArray[np.bool_]) -> int | None:
+        """The outcome at which it is sure that the model was bad from its first answer on, by `minimum_effect`.
+
+        One question, asked over and over, instead of one for every possible onset: so it takes less evidence.
+        """
+        n = self._active
+        if not self._baseline.rows or n >= SPAN:
+            return None
+        errors = int(np.count_nonzero(self._rows["wrong"][-n:])) if n else 0
+        level, effect = START * self._level, max(self._spec.minimum_effect, 1e-9)
+        return surely_worse(wrong[: SPAN - n], n, errors, self._baseline, level, effect)
+
+    def _suspect(self) -> ConceptFinding | None:
+        """After a chunk of outcomes: is there anything clear in what an unproven ring was for?"""
+        if self._ringing:
             if self._suspicion <= 0:
                 self._suspected, self._next_look = 0, 0
-            self._suspicion = _SUSPICION
-        if self._suspicion > 0:
-            self._suspicion -= len(wrong)
-            self._suspected += len(wrong)
-            if self._suspected >= self._next_look:
-                self._next_look = self._suspected + min(self._suspected // _PATIENCE, _LONGEST_PAUSE)
-                return self._judge()
-        return self._judge() if self._bad_from_start() else None
+            self._suspicion, self._ringing = _SUSPICION, False
+        if self._suspicion <= 0:
+            return None
+        self._suspicion -= _CHUNK
+        self._suspected += _CHUNK
+        if self._suspected < self._next_look:
+            return None
+        self._next_look = self._suspected + min(self._suspected // _PATIENCE, _LONGEST_PAUSE)
+        wrong, _, _ = self._segment()
+        rise, fall = best_splits(wrong, self._baseline)
+        if rise is not None and self._clear(rise):
+            return self._rose()
+        if fall is not None and fall.index and self._clear(fall):
+            self._start_from(len(wrong) - fall.index)
+        return None
 
-    def _judge(self) -> ConceptFinding | None:
-        """Is there a clear rise in what is kept?"""
+    def _rang(self) -> ConceptFinding | None:
+        """A ring that is proof enough: what was it for?"""
+        if self._trigger.rose:
+            return self._rose(self._trigger.e_value)
+        # A model that got better is no drift, but what it was before would hide a later rise.
+        wrong, _, _ = self._segment()
+        _, fall = best_splits(wrong, self._baseline)
+        self._start_from(len(wrong) - (fall.index if fall is not None else 0))
+        return None
+
+    def _rose(self, e_value: float | None = None) -> ConceptFinding | None:
+        """There is a rise: since when, and is it worth telling?"""
         wrong, times, numbers = self._segment()
-        split, fall = best_splits(wrong, self._baseline)
-        bad_from_start = self._bad_from_start()
-        if split is None or not (bad_from_start or self._clear(split)):
-            if fall is not None and fall.index and self._clear(fall):
-                # A model that got better is no drift, but what it was before would hide a later rise.
-                self._start_from(len(wrong) - fall.index)
+        split, _ = best_splits(wrong, self._baseline)
+        if split is None:
+            self._start_from(len(wrong))
             return None
-        if bad_from_start and split.log_ratio < bad_from_start.log_ratio + _LIKELIER:
-            split = bad_from_start
+        if self._baseline.rows:
+            whole = known_split(int(wrong.sum()), len(wrong), self._baseline)
+            if whole.after > whole.before and split.log_ratio < whole.log_ratio + _LIKELIER:
+                split = whole
+        if split.index == 0 and split.after - split.before < self._spec.minimum_effect:
+            # The held-out rows were a little easier than the stream: it is measured by itself from now on.
+            self._start_from(len(wrong))
+            return None
+        return self._found(split, times, numbers, e_value=e_value)
+
+    def _found(
+        self,
+        split: Split,
+        times: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+        *,
+        e_value: float | None,
+        escalated: bool = False,
+    ) -> ConceptFinding:
         effect = split.after - split.before
-        whole_life = split.index == 0
-        if whole_life and effect < self._spec.minimum_effect:
-            return None
         self._suspicion = 0
         self._since_finding = 0
         self._standing = ConceptFinding(
@@ -212,25 +289,11 @@ class ConceptMonitor:
             error_after=split.after,
             log_ratio=split.log_ratio,
             labelled=split.n_after,
-            whole_life=whole_life,
-            escalated=False,
+            whole_life=split.index == 0,
+            escalated=escalated,
+            e_value=e_value,
         )
         return self._standing
-
-    def _bad_from_start(self) -> Split | None:
-        """All outcomes against the evaluation, if they are clearly and by `minimum_effect` worse.
-
-        One question, asked over and over, instead of one for every possible onset: so it takes less evidence.
-        """
-        rows, n = self._baseline.rows, self._active
-        if not rows or n < _CHUNK:
-            return None
-        errors = int(np.count_nonzero(self._rows["wrong"][-n:]))
-        before, after = self._baseline.errors / rows, errors / n
-        if after - before < self._spec.minimum_effect:
-            return None
-        split = known_split(errors, n, self._baseline)
-        return split if split.log_ratio >= clear_log_ratio_of_one(n, self._spec.confidence) else None
 
     def _follow(self, standing: ConceptFinding, n: int) -> ConceptFinding | None:
         looked = self._since_finding // _FOLLOW
@@ -248,18 +311,7 @@ class ConceptMonitor:
         split, _ = best_splits(wrong, self._baseline)
         if split is None or not self._clear(split) or split.after - split.before < self._spec.minimum_effect:
             return None
-        self._standing = ConceptFinding(
-            severity="alarm",
-            onset=Moment(int(times[split.index]), int(numbers[split.index])),
-            error_before=split.before,
-            error_after=split.after,
-            log_ratio=split.log_ratio,
-            labelled=split.n_after,
-            whole_life=split.index == 0,
-            escalated=True,
-        )
-        self._since_finding = 0
-        return self._standing
+        return self._found(split, times, numbers, e_value=standing.e_value, escalated=True)
 
     def _recovered(self) -> None:
         """The rise is over: what came since is the new normal, and the next change is an event of its own."""
@@ -270,11 +322,12 @@ class ConceptMonitor:
         self._active = min(newest, len(self._rows))
         self._baseline = NOTHING_KNOWN
         self._suspicion = 0
-        self._trigger = make_trigger(self._spec)
-        self._trigger.update(self._rows["wrong"][len(self._rows) - self._active :][-self._trigger.memory :])
+        self._ringing = False
+        self._trigger.forget()
+        self._trigger.learn(self._rows["wrong"][len(self._rows) - self._active :][-self._trigger.memory :])
 
     def _clear(self, split: Split) -> bool:
-        return split.log_ratio >= clear_log_ratio(split.n_before + split.n_after, self._spec.confidence)
+        return split.log_ratio >= clear_log_ratio(split.n_before + split.n_after, self._level)
 
     def _segment(self) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
         """Outcomes since the last change, by event time, then by arrival."""
@@ -292,4 +345,4 @@ class ConceptMonitor:
             return
         history = np.zeros(rows, dtype=np.bool_)
         history[: round(rows * self._baseline.errors / self._baseline.rows)] = True
-        self._trigger.update(np.random.default_rng(0).permutation(history))
+        self._trigger.learn(np.random.default_rng(0).permutation(history), in_order=False)

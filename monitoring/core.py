@@ -2,30 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from driftline.errors import DriftlineError
 from driftline.kafka.interface import Batch, Outgoing, TopicPartition
 from driftline.records.acts import Act, ActKind
-from driftline.records.loop import DriftEvent, DriftKind, ModelEvent, Position
+from driftline.records.loop import DriftEvent, DriftKind, ModelEvent
 from driftline.registry.reference import Reference
 from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded, FeatureDecoder
 from driftline.wire.labels import decode_labels
 from driftline.wire.predictions import Predictions, decode_predictions
-from monitoring.blocks import BlockFinding
-from monitoring.data import DataMonitor
-from monitoring.events import concept_event, distribution_event
-from monitoring.finding import ConceptFinding
-from monitoring.history import Moment
 from monitoring.jobs import retraining_job
 from monitoring.ledger import Ledger
 from monitoring.memory import Memory
 from monitoring.news import Announced, News
 from monitoring.outcomes import Outcomes
 from monitoring.policy import Policy, RetrainingPolicy
-from monitoring.prediction import PredictionMonitor
 from monitoring.state import MonitorState
-from monitoring.watch import Watch
+from monitoring.telling import Telling
 
 
 class MonitorCore:
@@ -68,14 +64,15 @@ class MonitorCore:
         """
         memory = self._memory
         fresh = memory.ends.fresh(batches)
-        found: list[DriftEvent] = []
+        telling = Telling(self._spec, memory, now_ms)
+        found = telling.waiting()
         if features := [b for b in fresh if b.topic == self._topics.features]:
-            found += self._take_features(self._decoder.decode(features, now_ms), now_ms)
+            found += self._take_features(self._decoder.decode(features, now_ms), telling)
         early: Outcomes | None = None
         if predictions := [b for b in fresh if b.topic == self._topics.predictions]:
             decoded = decode_predictions(predictions, len(self._spec.classes))
             memory.books.malformed += decoded.malformed
-            found += self._take_predictions(decoded, now_ms)
+            found += self._take_predictions(decoded, telling)
             early = memory.join.add_predictions(decoded, now_ms)
         joined: Outcomes | None = None
         if labels := [b for b in fresh if b.topic == self._topics.labels]:
@@ -84,17 +81,19 @@ class MonitorCore:
             joined = memory.join.add_labels(known, now_ms)
         for outcomes in (early, joined):
             if outcomes is not None and len(outcomes):
-                found += self._take_outcomes(outcomes.by_event_time(), now_ms)
+                found += self._take_outcomes(outcomes.by_event_time(), telling)
         memory.join.expire(now_ms)
+        if memory.watch is not None:
+            found += telling.later(memory.watch)
         return Step(outputs=[self._announce(event) for event in found] + self._ask(now_ms))
 
     def tick(self, now_ms: int) -> Step:
-        """Gives up what has waited too long for its other half."""
+        """Gives up what has waited too long for its other half, and closes events that ended with their version."""
         memory, champion = self._memory, self._news.champion
         memory.join.expire(now_ms)
         if champion is not None and memory.watch is not None and self._news.settled(memory.watch.sequence, now_ms):
             memory.follow(champion)
-        return Step()
+        return Step(outputs=[self._announce(event) for event in Telling(self._spec, memory, now_ms).waiting()])
 
     def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Nothing to do: the loop restores the state that belongs to these partitions before it brings a record."""
@@ -198,74 +197,48 @@ class MonitorCore:
         for event in self._news.events():
             self._policy.happened(event, self._memory.history.total)
 
-    def _take_features(self, features: Decoded, now_ms: int) -> list[DriftEvent]:
+    def _take_features(self, features: Decoded, telling: Telling) -> list[DriftEvent]:
         watch = self._memory.watch
+        self._memory.values.remember(features)
         if watch is None:
             return []
         findings = watch.data.update(features, *self._memory.ends_of_both())
-        return [self._distribution_event(DriftKind.DATA, watch, finding, watch.data, now_ms) for finding in findings]
+        return [event for finding in findings for event in telling.distribution(watch, DriftKind.DATA, finding)]
 
-    def _take_predictions(self, predictions: Predictions, now_ms: int) -> list[DriftEvent]:
+    def _take_predictions(self, predictions: Predictions, telling: Telling) -> list[DriftEvent]:
         watch = self._memory.watch
         if watch is None:
             return []
         own = predictions.model_versions == watch.version
+        watch.estimate.answered(predictions.confidences[own])
         findings = watch.prediction.update(predictions, own, *self._memory.ends_of_both())
-        return [
-            self._distribution_event(DriftKind.PREDICTION, watch, finding, watch.prediction, now_ms)
-            for finding in findings
-        ]
+        return [event for finding in findings for event in telling.distribution(watch, DriftKind.PREDICTION, finding)]
 
-    def _take_outcomes(self, outcomes: Outcomes, now_ms: int) -> list[DriftEvent]:
-        numbers = self._memory.history.append(outcomes)
-        self._memory.books.outcomes(outcomes)
-        watch = self._memory.watch
+    def _take_outcomes(self, outcomes: Outcomes, telling: Telling) -> list[DriftEvent]:
+        memory, watch = self._memory, self._memory.watch
+        numbers = memory.history.append(outcomes)
+        memory.books.outcomes(outcomes)
         if watch is None:
             return []
-        own = outcomes.model_version == watch.version
-        findings = watch.concept.update(~outcomes.correct[own], outcomes.event_time[own], numbers[own])
-        return [self._concept_event(watch, finding, now_ms) for finding in findings]
-
-    def _concept_event(self, watch: Watch, finding: ConceptFinding, now_ms: int) -> DriftEvent:
-        place = self._memory.history.place(finding.onset, *self._memory.ends_of_both())
-        event = concept_event(
-            finding,
-            place,
-            watch.data.blame_since(finding.onset.event_time),
-            stream=self._spec.stream,
-            detector=watch.concept.detector,
-            version=watch.version,
-            detected=self._here(),
-            now_ms=now_ms,
-            identity=watch.events.get(DriftKind.CONCEPT) if finding.escalated else None,
-        )
-        watch.told(DriftKind.CONCEPT, event.event_id, finding.onset)
-        return event
-
-    def _distribution_event(
-        self,
-        kind: DriftKind,
-        watch: Watch,
-        finding: BlockFinding,
-        monitor: DataMonitor | PredictionMonitor,
-        now_ms: int,
-    ) -> DriftEvent:
-        event = distribution_event(
-            kind,
-            finding,
-            monitor.blame(finding),
-            stream=self._spec.stream,
-            detector=monitor.detector,
-            version=watch.version,
-            detected=self._here(),
-            now_ms=now_ms,
-        )
-        watch.told(kind, event.event_id, Moment(finding.onset.event_time))
-        return event
+        own = np.flatnonzero(outcomes.model_version == watch.version)
+        watch.estimate.judged(outcomes.confidence[own], outcomes.correct[own])
+        values = memory.values.recall(outcomes.source_partition[own], outcomes.source_offset[own])
+        watch.casebook.append(outcomes, own, numbers[own], values)
+        told: list[DriftEvent] = []
+        wrong, answers = ~outcomes.correct[own], outcomes.answers[own]
+        for finding in watch.judge(wrong, answers, outcomes.event_time[own], numbers[own]):
+            told += telling.concept(watch, finding)
+        for changed in watch.prior.update(outcomes, own, *memory.ends_of_both()):
+            told += telling.distribution(watch, DriftKind.PRIOR, changed)
+        return told
 
     def _announce(self, event: DriftEvent) -> Outgoing:
-        self._memory.books.event(event.kind.value, event.severity)
-        self._policy.drifted(event)
+        if event.counts:
+            self._memory.books.event(event.kind.value, event.severity)
+        if event.state != "closed":
+            self._policy.drifted(event)
+        elif event.closed_because == "recovered":
+            self._policy.over(event.event_id)
         return Outgoing(self._topics.drift_events, [event.to_json()], [event.event_id.encode()])
 
     def _ask(self, now_ms: int) -> list[Outgoing]:
@@ -295,8 +268,3 @@ class MonitorCore:
             # Asked before, in a life of which nothing was committed: the trainer will not answer it again.
             self._policy.happened(verdict, memory.history.total)
         return [Outgoing(self._topics.retraining_jobs, [job.to_json()], [job.job_id.encode()])]
-
-    def _here(self) -> Position:
-        features, labels = self._memory.ends_of_both()
-        record_id, event_time = self._memory.books.last or (None, None)
-        return Position(record_id=record_id, event_time=event_time, features=features, labels=labels)

@@ -6,13 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.records.loop import Blame
-from driftline.registry.reference import Reference
+from driftline.registry.reference import FeatureReference, Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
+from monitoring.bin_words import feature_words
 from monitoring.binning import FeatureBinner
-from monitoring.blame import blame_features
-from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.blame import MOST_BLAMED, blame_features, blame_pairs
+from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
+from monitoring.correlation import Pairs
+from monitoring.device_window import DeviceWindow
+from monitoring.geometry import Geometry
 from monitoring.ledger import Ledger
+from monitoring.sketch import Sketch
+from monitoring.stretch import BlockFinding, Current, Rows
 
 
 class DataMonitor:
@@ -28,20 +35,48 @@ class DataMonitor:
     UsageError : the reference is of other features than the stream's.
     """
 
-    detector = "psi+chi-square"
-
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
+        settings = spec.monitoring.data
         self._binner = FeatureBinner(spec, reference)
+        self._geometry = Geometry.of_features(self._binner.references)
+        self._pairs: Pairs | None = None
+        if spec.monitoring.data.multivariate and reference.dependence is not None:
+            self._pairs = Pairs(reference.dependence, reference.features, self._binner.references, self._binner.layout)
         self._window = SlidingBlocks(
             self._binner.layout,
-            spec.monitoring.data,
+            self._geometry,
+            settings,
             values=self._binner.scaled,
             cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).data, block_rows(settings)),
+            pairs=self._pairs,
         )
+        references = self._binner.references
+        self.devices = DeviceWindow(
+            self._binner.layout,
+            len(references),
+            spec.monitoring.data,
+            self._window.level,
+            lambda variable, index: feature_words(references[variable], index),
+        )
+        """The newest records by device."""
+
+    @property
+    def detector(self) -> str:
+        return self._window.detector
 
     @property
     def standing(self) -> bool:
         return self._window.standing
+
+    @property
+    def window(self) -> SlidingBlocks:
+        return self._window
+
+    @property
+    def references(self) -> tuple[FeatureReference, ...]:
+        """Of the features, in the order of the window's variables."""
+        return self._binner.references
 
     @property
     def scores(self) -> dict[str, float]:
@@ -54,7 +89,7 @@ class DataMonitor:
     def update(
         self, features: Decoded, feature_ends: Mapping[int, int], label_ends: Mapping[int, int]
     ) -> list[BlockFinding]:
-        """Take feature records; see `monitoring.blocks.Rows` for the ends."""
+        """Take feature records; see `monitoring.stretch.Rows` for the ends."""
         n = len(features)
         if not n:
             return []
@@ -65,11 +100,13 @@ class DataMonitor:
             ids = [ids[i] for i in order]
         columns = features.columns if isinstance(order, slice) else features.columns.take(order)
         values = self._binner.values(columns)
+        bins = self._binner.bins(columns, values)
+        self.devices.append(features.device_ids, bins, None if isinstance(order, slice) else order)
         return self._window.update(
             Rows(
                 record_ids=ids,
                 event_times=features.event_times[order],
-                bins=self._binner.bins(columns, values),
+                bins=bins,
                 values=values,
                 partitions=features.partitions[order],
                 offsets=features.offsets[order],
@@ -88,12 +125,26 @@ class DataMonitor:
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """The features to blame for a finding."""
-        return blame_features(self._binner.references, self._binner.layout, finding.drifted, finding.window)
+        return self._blame(finding.window)
+
+    def sketch(self) -> Sketch | None:
+        """The newest window as counts, to be added to that of instances that read other partitions; None before the
+        first is full."""
+        return self._window.sketch()
+
+    def compare(self, sketch: Sketch) -> tuple[Current, list[Blame]]:
+        """What this monitor would say of the records of a sketch, merged from several instances or not."""
+        current = self._window.compare(sketch)
+        return current, self._blame(current)
 
     def blame_since(self, event_time: int) -> list[Blame]:
         """The features that look drifted in the records from `event_time` on; empty if none does."""
         current = self._window.since(event_time)
         if current is None:
             return []
-        drifted = self._window.drifted(current.comparison)
-        return blame_features(self._binner.references, self._binner.layout, drifted, current)
+        return self._blame(current)
+
+    def _blame(self, current: Current) -> list[Blame]:
+        layout = self._binner.layout
+        blamed = blame_features(self._binner.references, layout, self._geometry, current.judgement.drifted, current)
+        return [*blamed, *blame_pairs(self._pairs, layout, current.judgement)][:MOST_BLAMED]

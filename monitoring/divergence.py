@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import chdtrc, chdtri, fdtrc
 
 from monitoring.layout import Layout
 
@@ -37,7 +37,7 @@ class Comparison:
     rows: int
 
 
-def compare(layout: Layout, current: NDArray[np.int64]) -> Comparison:
+def compare(layout: Layout, current: NDArray[np.int64], *, corrected: bool = True) -> Comparison:
     """Compare counts of all variables.
 
     Bins that expect fewer than 5 in the smaller sample are pooled into one for each variable; a pool that is still
@@ -47,6 +47,7 @@ def compare(layout: Layout, current: NDArray[np.int64]) -> Comparison:
     ----------
     layout : the bins and their reference counts.
     current : int64 [bins].
+    corrected : false leaves `adjusted` as `p_value`, for a caller who corrects it together with other tests.
 
     References
     ----------
@@ -74,7 +75,7 @@ def compare(layout: Layout, current: NDArray[np.int64]) -> Comparison:
     psi, square_sum = np.add.reduceat(np.stack([shares, squares]), starts, axis=1)
     rest_p, rest_q = (rest_a + _SMOOTHING) / (n + smooth), (rest_b + _SMOOTHING) / (m + smooth)
     psi += np.where(pool, (rest_q - rest_p) * np.log(rest_q / rest_p), 0.0)
-    psi -= (bins + pool - 1) * (1 / n + 1 / m)
+    psi -= (bins + pool - 1) * (1 / n + 1 / m) * layout.factors
 
     tested = np.minimum(n, m) / (n + m) * rest >= _EXPECTED
     n_tested, m_tested = n - rest_a * ~tested, m - rest_b * ~tested
@@ -84,14 +85,48 @@ def compare(layout: Layout, current: NDArray[np.int64]) -> Comparison:
     scale = every * every / np.maximum(n_tested * m_tested, 1.0)
     statistic = scale * (square_sum - n_tested * n_tested / np.maximum(every, 1.0))
     freedom = bins + tested - 1
-    p_value = np.where(known & (freedom >= 1), chdtrc(np.maximum(freedom, 1.0), np.maximum(statistic, 0.0)), 1.0)
+    p_value = _p_values(layout, np.maximum(statistic, 0.0), np.maximum(freedom, 1.0))
+    p_value = np.where(known & (freedom >= 1), p_value, 1.0)
     return Comparison(
         psi=np.where(known, np.maximum(psi, 0.0), 0.0),
         p_value=p_value,
-        adjusted=holm(p_value),
+        adjusted=holm(p_value) if corrected else p_value,
         shares=shares,
         rows=int(m.max(initial=0)),
     )
+
+
+def _p_values(layout: Layout, statistic: Floats, freedom: Floats) -> Floats:
+    """Of the chi-square statistics; where records depend on each other, after Satterthwaite.
+
+    What a window varies more than independent records would is taken to be all in one direction (a shift), which has
+    the heaviest tail: then the statistic is about g times a chi-square of ν degrees of freedom. Since the excess was
+    itself measured on some stretches, an F distribution stands for the chi-square.
+
+    References
+    ----------
+    Rao, J. N. K. and Scott, A. J. (1984), On chi-squared tests for multiway contingency tables with cell proportions
+    estimated from survey data, Annals of Statistics 12(1), section 3 (the second-order correction and its F form).
+    """
+    out: Floats = chdtrc(freedom, statistic)
+    excess = layout.factors > 1.0
+    if excess.any():
+        b, factor, measured = freedom[excess], layout.factors[excess], layout.stretches[excess] - 1.0
+        first = 1.0 + (factor - 1.0) * b
+        total, squares = factor * b, first * first + b - 1.0
+        out[excess] = fdtrc(total * total / squares, measured, statistic[excess] / total)
+    return out
+
+
+def directed_p_values(layout: Layout, p_values: Floats) -> Floats:
+    """P-values of one bin of each variable, float64 [V], made for independent records: what they are without that."""
+    excess = layout.factors > 1.0
+    if not excess.any():
+        return p_values
+    out = p_values.copy()
+    statistic = chdtri(1.0, np.maximum(p_values[excess], 1e-300)) / layout.directed[excess]
+    out[excess] = fdtrc(1.0, layout.stretches[excess] - 1.0, statistic)
+    return out
 
 
 def holm(p_values: Floats) -> Floats:

@@ -3,9 +3,9 @@
 import hashlib
 
 from driftline.records.loop import Blame, DriftEvent, DriftKind, Position
-from monitoring.blocks import BlockFinding
 from monitoring.finding import ConceptFinding
 from monitoring.history import Place
+from monitoring.stretch import BlockFinding
 
 _NAMED = 3
 
@@ -27,10 +27,18 @@ def concept_event(
     detected: Position,
     now_ms: int,
     identity: str | None = None,
+    answer: str | None = None,
 ) -> DriftEvent:
-    """The event of a concept finding; `identity` is the id of the event it escalates, if it does."""
+    """The event of a concept finding.
+
+    Parameters
+    ----------
+    identity : the id of the event it escalates, if it does.
+    answer : the class whose answers the finding is of; None for all.
+    """
     since = "from its first answer on" if finding.whole_life else f"since record {place.record_id}"
     before = "held-out error" if finding.whole_life else "error"
+    where = "" if answer is None else f" where it answers {answer!r}"
     named = f"; {_names(blame)} drifted too" if blame else ""
     return DriftEvent(
         event_id=identity or event_id(stream, DriftKind.CONCEPT, version, place.record_id),
@@ -47,9 +55,10 @@ def concept_event(
             "error_after": finding.error_after,
             "log_likelihood_ratio": finding.log_ratio,
             "labelled_since_onset": place.labelled,
+            **({} if finding.e_value is None else {"e_value": finding.e_value}),
         },
         features=blame,
-        summary=f"Model {version} is wrong more often {since}: {before} {finding.error_before:.1%} → "
+        summary=f"Model {version} is wrong more often{where} {since}: {before} {finding.error_before:.1%} → "
         f"{finding.error_after:.1%} over {finding.labelled} labelled records{named}.",
     )
 
@@ -65,9 +74,11 @@ def distribution_event(
     detected: Position,
     now_ms: int,
 ) -> DriftEvent:
-    """The event of a data or prediction finding."""
-    onset, comparison = finding.onset, finding.window.comparison
-    what = "The features" if kind is DriftKind.DATA else f"The answers of model {version}"
+    """The event of a data, prediction or prior finding."""
+    onset, comparison, judged = finding.onset, finding.window.comparison, finding.window.judgement
+    what = {DriftKind.DATA: "The features have", DriftKind.PRIOR: "The class mix of the labels has"}.get(
+        kind, f"The answers of model {version} have"
+    )
     return DriftEvent(
         event_id=event_id(stream, kind, version, onset.record_id),
         stream=stream,
@@ -85,12 +96,22 @@ def distribution_event(
             "smallest_p_value": float(comparison.adjusted.min()),
             "drifted": len(finding.drifted),
             "variables": len(comparison.psi),
+            **({"pairs": len(judged.apart)} if judged.correlations is not None else {}),
             "window_records": finding.window.rows,
         },
         features=blame,
-        summary=f"{what} have changed since about record {onset.record_id}: {len(finding.drifted)} of "
-        f"{len(comparison.psi)} drifted, most of all {_names(blame)}.",
+        summary=f"{what} changed since about record {onset.record_id}: {_extent(finding)}, most of all "
+        f"{_names(blame)}.",
     )
+
+
+def _extent(finding: BlockFinding) -> str:
+    judged = finding.window.judgement
+    drifted = f"{len(judged.drifted)} of {len(judged.comparison.psi)} drifted"
+    if judged.correlations is None or not len(judged.apart):
+        return drifted
+    apart = f"{len(judged.apart)} of {len(judged.correlations.after)} pairs correlate otherwise"
+    return f"{drifted}, {apart}" if len(judged.drifted) else apart
 
 
 def _position(place: Place) -> Position:

@@ -19,7 +19,9 @@ class ConceptFinding:
     ----------
     onset : where the rise most likely began.
     whole_life : true if the model was worse than its held-out error from its first outcome on.
-    escalated : true if this is an event already told of, whose severity has grown.
+    e_value : evidence of the detector's ring, if it has such: by chance it is reached once in so many outcomes.
+    escalated : true if this is an event already told of, whose severity has grown or which has reached all answers.
+    answer : the class code of the one answer that the figures are of; None if they are of all.
     """
 
     severity: Literal["warning", "alarm"]
@@ -30,10 +32,15 @@ class ConceptFinding:
     labelled: int
     whole_life: bool
     escalated: bool
+    e_value: float | None = None
+    answer: int | None = None
 
 
 class ConceptState(msgspec.Struct):
-    """The small things of a concept monitor; its outcomes are in parts of their own."""
+    """The small things of a concept monitor; its outcomes are in parts of their own.
+
+    `ringing` is whether an unproven detector rang since it was last asked.
+    """
 
     rows: RollingState
     baseline: Baseline
@@ -44,3 +51,4 @@ class ConceptState(msgspec.Struct):
     next_look: int
     standing: ConceptFinding | None
     since_finding: int
+    ringing: bool = False

@@ -144,13 +144,6 @@ class History:
         return mask
 
 
-def lowest_offsets(
-    partitions: NDArray[np.int64], offsets: NDArray[np.int64], ends: Mapping[int, int]
-) -> dict[int, int]:
-    """Partition → its lowest offset among these rows; `ends` stands for partitions without a row."""
-    return {**ends, **_lowest(partitions, offsets)}
-
-
 def _lowest(partitions: NDArray[np.int64], offsets: NDArray[np.int64]) -> dict[int, int]:
     return {int(p): int(offsets[partitions == p].min()) for p in np.unique(partitions)}
 

@@ -2,22 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 import msgspec
 
 from driftline.records.loop import DriftEvent
+from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.books import Books
 from monitoring.encoding import pack, unpack
 from monitoring.ends import Ends
+from monitoring.estimate import Estimate, Reconciled
 from monitoring.history import History, Moment
 from monitoring.join import JoinState, LabelJoin
 from monitoring.ledger import Ledger, part_of
+from monitoring.lifecycle import stored_event
 from monitoring.news import Announced
 from monitoring.policy import Policy, RetrainingPolicy
+from monitoring.recurrence import MOST_EARLIER
 from monitoring.rolling import RollingState
+from monitoring.segment_values import SegmentValues, SegmentValuesState
 from monitoring.state import MonitorState
-from monitoring.watch import Watch
+from monitoring.watch import Watch, stored_reference
 
 
 class _MemoryState(msgspec.Struct):
@@ -29,6 +35,10 @@ class _MemoryState(msgspec.Struct):
     join: JoinState
     history: RollingState
     watched: bool
+    # What a state of an older version lacks starts empty.
+    values: SegmentValuesState | None = None
+    earlier: list[int] = []
+    closings: list[dict[str, Any]] = []
 
 
 class Memory:
@@ -49,6 +59,12 @@ class Memory:
         self.join = LabelJoin(spec)
         self.history = History(max(settings.policy.maximum_window, settings.accuracy_window))
         self.watch: Watch | None = None
+        self.values = SegmentValues(spec)
+        self.earlier: list[tuple[int, Reference]] = []
+        """(version, reference) of the versions watched before, the newest last."""
+        self.closings: list[DriftEvent] = []
+        """Last records of events that ended with their version, not told yet."""
+        self._written: set[int] = set()
 
     @classmethod
     def restored(cls, spec: StreamSpec, policy: Policy, parts: Mapping[str, bytes]) -> "tuple[Memory, list[str]]":
@@ -65,11 +81,16 @@ class Memory:
         memory.history.restore(state.history, parts)
         memory.policy.restore(part_of(parts, "policy"))
         memory.books, memory.ends = state.books, state.ends
+        memory.closings = [stored_event("core", event) for event in state.closings]
         if not same:
             return memory, [
                 "task, classes or features are others: waiting records are given up, and the watch of the model "
                 "starts afresh"
             ]
+        memory.earlier = [(version, stored_reference(f"earlier/{version}", parts)) for version in state.earlier]
+        memory._written = set(state.earlier)
+        if state.values is not None:
+            memory.values.restore(state.values, parts)
         if not state.watched:
             return memory, []
         memory.watch, notes = Watch.restored(spec, parts)
@@ -84,7 +105,16 @@ class Memory:
             join=self.join.snapshot(ledger),
             history=self.history.snapshot(ledger),
             watched=self.watch is not None,
+            values=self.values.snapshot(ledger),
+            earlier=[version for version, _ in self.earlier],
+            closings=[event.model_dump() for event in self.closings],
         )
+        for version, reference in self.earlier:
+            if version in self._written:
+                ledger.keep(f"earlier/{version}")
+            else:
+                ledger.put(f"earlier/{version}", pack(reference.model_dump()))
+        self._written = {version for version, _ in self.earlier}
         ledger.put("core", pack(state))
         ledger.put("policy", self.policy.snapshot())
         if self.watch is not None:
@@ -104,13 +134,26 @@ class Memory:
             champion.reference,
         ):
             return
-        self.watch = Watch(self._spec, champion.version, champion.reference, champion.sequence)
+        watch = Watch(self._spec, champion.version, champion.reference, champion.sequence)
+        if before is not None:
+            self._end(before, champion.version)
+        self.watch = watch
         self.policy.installed(champion.version)
         if champion.version > self.books.newest:
             # It may have answered records before this monitor heard of it. A version put back into service is
             # another matter: its old answers are not of this time, and the drift in them was told in theirs.
             self.books.newest = champion.version
             self.watch.concept.update(*self.history.of_version(champion.version))
+
+    def _end(self, watch: Watch, successor: int) -> None:
+        """Close what stands with this watch, and remember how the stream looked to it."""
+        ended = [watch.lifecycle.close(kind, "new-version") for kind in watch.lifecycle.kinds]
+        self.closings += [event for event in ended if event is not None]
+        known = [one for one in self.earlier if one[0] not in (watch.version, successor)]
+        self._written.discard(watch.version)
+        if watch.version != successor:
+            known.append((watch.version, watch.reference))
+        self.earlier = known[-MOST_EARLIER:]
 
     def onset(self, event: DriftEvent) -> Moment:
         """Where the drift of an event began."""
@@ -175,4 +218,6 @@ class Memory:
             events=dict(self.books.events),
             jobs=jobs,
             malformed=self.books.malformed,
+            estimate=watch.estimate.now() if watch else Estimate(),
+            reconciled=watch.estimate.reconciled if watch else Reconciled(),
         )

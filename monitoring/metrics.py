@@ -54,6 +54,27 @@ class MonitorMetrics(Collector):
             f"Accuracy of the newest {self._spec.monitoring.accuracy_window} labelled records.",
             state.accuracy,
         )
+        estimate, reconciled = state.estimate, state.reconciled
+        yield _gauge(
+            "estimated_accuracy_ratio",
+            "Accuracy of the newest answers, judged by their confidences.",
+            estimate.accuracy,
+        )
+        bounds = GaugeMetricFamily(f"{_PREFIX}_estimated_accuracy_bound_ratio", "Its 95 % interval.", labels=["bound"])
+        bounds.add_metric(["low"], estimate.low)
+        bounds.add_metric(["high"], estimate.high)
+        yield bounds
+        yield _gauge(
+            "estimate_error_ratio", "Mean distance of estimated accuracy and truth, once known.", reconciled.error
+        )
+        yield _gauge(
+            "estimate_coverage_ratio", "Share of the windows whose truth lay in the interval.", reconciled.covered
+        )
+        yield _gauge(
+            "target_accuracy_ratio",
+            "What the specification asks for; NaN if it asks for nothing.",
+            math.nan if (target := self._spec.monitoring.target_accuracy) is None else target,
+        )
         yield _gauge("concept_error_ratio", "Error rate since the last change of the error rate.", state.error_rate)
         yield _gauge(
             "concept_suspecting", "1 while the detector suspects a change that is not clear yet.", state.suspecting
@@ -114,7 +135,7 @@ class MonitorMetrics(Collector):
             events.add_metric([kind, severity], count)
         yield events
         standing = GaugeMetricFamily(f"{_PREFIX}_drift_standing", "1 while a drift is not over.", labels=["kind"])
-        for kind in ("concept", "data", "prediction"):
+        for kind in ("concept", "data", "prediction", "prior"):
             standing.add_metric([kind], kind in state.standing)
         yield standing
         jobs = CounterMetricFamily(

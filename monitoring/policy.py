@@ -41,7 +41,7 @@ class Policy(Protocol):
     """What to do about drift. Told of everything that happens, asked after every batch whether a job is due."""
 
     def drifted(self, event: DriftEvent) -> None:
-        """The monitor said this; the same event may come again with a higher severity."""
+        """The monitor said this; the same event comes again when it is updated. Closed ones are told to `over`."""
 
     def over(self, event_id: str) -> None:
         """That drift is over without a retraining."""
@@ -121,6 +121,13 @@ class RetrainingPolicy:
         if event.kind.value not in self.spec.retrain_on:
             return
         if _SEVERITY[event.severity] < _SEVERITY[self.spec.minimum_severity]:
+            return
+        if event.cause == "sensor":
+            # No training mends a sensor.
+            self._waiting.pop(event.event_id, None)
+            return
+        if event.state == "updated" and event.event_id in self._answered and event.event_id not in self._waiting:
+            # It has asked and was answered; if it may ask again, `_verdict` has seen to that.
             return
         if self.open is None or self.open.event.event_id != event.event_id:
             known = self._waiting.get(event.event_id)

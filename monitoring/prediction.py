@@ -10,10 +10,16 @@ from driftline.records.loop import Blame
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
-from monitoring.blame import share, shares_of
-from monitoring.blocks import BlockFinding, BlocksState, Rows, SlidingBlocks
+from monitoring.bin_words import answer_words
+from monitoring.blame import effects_of, share, shares_of
+from monitoring.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.budget import budget_of, evaluation_level
+from monitoring.device_window import DeviceWindow
+from monitoring.distances import distances
+from monitoring.geometry import Geometry
 from monitoring.layout import Layout
 from monitoring.ledger import Ledger
+from monitoring.stretch import BlockFinding, Rows
 
 CLASSES = "(classes)"
 CONFIDENCE = "(confidence)"
@@ -29,20 +35,46 @@ class PredictionMonitor:
     reference : what training wrote beside the model.
     """
 
-    detector = "psi+chi-square"
-
     def __init__(self, spec: StreamSpec, reference: Reference) -> None:
         self._classes = spec.classes
         self._decision = Decision(spec)
-        self._layout = Layout({CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts})
-        self._edges = np.array(reference.confidence_edges, dtype=np.float32)
-        self._window = SlidingBlocks(
-            self._layout, spec.monitoring.data, values=1, cool_down=spec.monitoring.policy.cool_down_records
+        self._layout = Layout(
+            {CLASSES: reference.prediction_counts, CONFIDENCE: reference.confidence_counts},
+            {CLASSES: reference.prediction_overdispersion, CONFIDENCE: reference.confidence_overdispersion},
+            spec.monitoring.data.window,
         )
+        self._edges = np.array(reference.confidence_edges, dtype=np.float32)
+        self._geometry = Geometry.of_answers(len(spec.classes), reference.confidence_edges, reference.confidence_counts)
+        settings = spec.monitoring.data
+        self._window = SlidingBlocks(
+            self._layout,
+            self._geometry,
+            settings,
+            values=1,
+            cool_down=spec.monitoring.policy.cool_down_records,
+            level=evaluation_level(settings, budget_of(spec.monitoring).prediction, block_rows(settings)),
+        )
+        columns = 1 + (len(spec.classes) if spec.task == "multilabel" else 1)
+        self.devices = DeviceWindow(
+            self._layout,
+            columns,
+            spec.monitoring.data,
+            self._window.level,
+            lambda variable, index: answer_words(spec.classes, reference.confidence_edges, variable, index),
+        )
+        """The newest answers by device."""
+
+    @property
+    def detector(self) -> str:
+        return self._window.detector
 
     @property
     def standing(self) -> bool:
         return self._window.standing
+
+    @property
+    def window(self) -> SlidingBlocks:
+        return self._window
 
     @property
     def scores(self) -> dict[str, float]:
@@ -71,11 +103,13 @@ class PredictionMonitor:
             classes = codes.astype(np.int64)[:, None]
         confidence = predictions.confidences[order]
         sure = np.searchsorted(self._edges, confidence, side="left") + int(self._layout.starts[1])
+        bins = np.concatenate([classes, sure[:, None]], axis=1)
+        self.devices.append(predictions.device_ids, bins, order)
         return self._window.update(
             Rows(
                 record_ids=[predictions.record_ids[i] for i in order],
                 event_times=predictions.event_times[order],
-                bins=np.concatenate([classes, sure[:, None]], axis=1),
+                bins=bins,
                 values=confidence[:, None],
                 partitions=predictions.source_partitions[order],
                 offsets=predictions.source_offsets[order],
@@ -95,12 +129,14 @@ class PredictionMonitor:
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """Class mix or confidence, whichever drifted."""
         comparison = finding.window.comparison
+        found = distances(self._layout, self._geometry, finding.window.counts)
         return [
             Blame(
                 feature=self._layout.names[i],
                 score=round(float(comparison.psi[i]), 4),
                 p_value=float(comparison.adjusted[i]),
                 detail=self._detail(i, finding),
+                effects=effects_of(found, self._geometry, finding.window.judgement, i),
             )
             for i in finding.drifted.tolist()
         ]

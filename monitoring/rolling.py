@@ -71,6 +71,10 @@ class Rolling:
         self._end += taken
         self.total += n
 
+    def skip(self, n: int) -> None:
+        """Count n rows that are not worth adding, for at least `capacity` rows follow them at once."""
+        self.total += n
+
     def snapshot(self, ledger: Ledger, name: str) -> RollingState:
         """Put the segments with new rows into the ledger as NAME/0, NAME/1 …; a full one is written once."""
         first, total = self.first, self.total

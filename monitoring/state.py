@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from monitoring.estimate import Estimate, Reconciled
 from monitoring.outcomes import JoinCounts
 
 
@@ -20,6 +21,8 @@ class MonitorState:
     events : (kind, severity) → drift events so far; an escalation counts under its new severity.
     jobs : what became of them → how many; 'open' is 0 or 1.
     malformed : values of the predictions and labels topics that could not be read.
+    estimate : accuracy of the watched version's newest answers, judged by their confidences.
+    reconciled : how far such estimates were off.
     """
 
     version: int | None = None
@@ -41,3 +44,5 @@ class MonitorState:
     events: dict[tuple[str, str], int] = field(default_factory=dict)
     jobs: dict[str, int] = field(default_factory=dict)
     malformed: int = 0
+    estimate: Estimate = field(default_factory=Estimate)
+    reconciled: Reconciled = field(default_factory=Reconciled)

@@ -13,8 +13,6 @@ from training.data import Codes
 from training.network import Network
 from training.runtime import keras
 
-# Bins of the expected calibration error, as in Guo et al.
-BINS = 15
 # Most knots of an isotonic map: validation rows are few, and a knot that stands for ten of them says little.
 KNOTS = 16
 # Share of the uncalibrated probability that an isotonic map keeps. Without it, whole ranges of probabilities would
@@ -22,30 +20,6 @@ KNOTS = 16
 KEPT = 0.01
 # Temperatures looked at: beyond these a probability is 1/K or 1 to every digit that matters.
 COLDEST, HOTTEST = 0.05, 20.0
-
-
-def expected_calibration_error(probabilities: NDArray[np.float32], labels: Codes) -> float:
-    """How far confidence is from accuracy, on average over rows: 0 is honest.
-
-    Parameters
-    ----------
-    probabilities : float32 [n, K], n at least 1.
-    labels : int64 [n]; for multilabel bool [n, K], of which every yes-and-no decision counts as a row.
-
-    Notes
-    -----
-    The most probable class's probability in 15 bins of equal width: Guo, Pleiss, Sun, Weinberger, "On calibration of
-    modern neural networks", ICML 2017, §2.
-    """
-    if labels.ndim == 2:
-        confidence = np.maximum(probabilities, 1 - probabilities).ravel()
-        right = ((probabilities >= 0.5) == labels).ravel()
-    else:
-        confidence = probabilities.max(axis=1)
-        right = probabilities.argmax(axis=1) == labels
-    bins = np.clip(np.ceil(confidence.astype(np.float64) * BINS).astype(int) - 1, 0, BINS - 1)
-    gaps = np.bincount(bins, weights=right.astype(np.float64) - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 @dataclass(frozen=True, slots=True)

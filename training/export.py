@@ -3,6 +3,7 @@ distribution."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from driftline.model.answers import Decision
 from driftline.model.columns import Columns
 from driftline.model.scorer import LiteRTScorer, OnnxScorer, Scorer, TensorFlowScorer
 from driftline.registry.manifest import FILES, Evaluation, Export, Parity, Runtime
-from driftline.registry.reference import Reference, describe_features
+from driftline.registry.overdispersion import overdispersion
+from driftline.registry.reference import Reference, describe_features, describe_pairs
 from driftline.spec.stream import StreamSpec
 from training.exporting import litert, onnx, saved_model
 from training.exporting.parity import compare, difference, sample
@@ -93,32 +95,54 @@ def reference(
     held_out: NDArray[np.float32],
     evaluation: Evaluation,
     decision: Decision | None = None,
+    labels: NDArray[Any] | None = None,
+    right: NDArray[np.bool_] | None = None,
 ) -> Reference:
     """What the monitor compares the stream with.
 
     Parameters
     ----------
-    window : all rows of the training window.
+    window : all rows of the training window, in the order of time.
     held_out : probabilities float32 [n, K] of the evaluated candidate on the held-out rows, and `evaluation` of them:
         answers on rows a model was trained on are surer than any it will give.
+    labels : of all rows of the window, class codes int64 [n] or masks bool [n, K]; without them the class mix of the
+        stream is not watched.
+    right : which of the held-out answers were right, bool [n]; without it accuracy is estimated by confidences alone.
     """
     decision = decision or Decision(spec)
     codes = decision.codes(held_out)
     _, confidence = decision.answers(held_out)
     empty = Reference(rows=0, features=(), prediction_counts=(), confidence_counts=(), error_rate=0.0, held_out_rows=0)
     edges = np.asarray(empty.confidence_edges, dtype=np.float32)
-    bins = np.bincount(np.searchsorted(edges, confidence, side="left"), minlength=len(edges) + 1)
-    counts = codes.sum(axis=0) if codes.ndim == 2 else np.bincount(codes, minlength=len(spec.classes))
+    sure = np.searchsorted(edges, confidence, side="left").astype(np.int64)
+    bins = np.bincount(sure, minlength=len(edges) + 1)
+    several = codes.ndim == 2
+    counts = codes.sum(axis=0) if several else np.bincount(codes, minlength=len(spec.classes))
+    features = describe_features(spec, window)
     return empty.model_copy(
         update={
             "rows": len(window),
-            "features": describe_features(spec, window),
+            "features": features,
+            "dependence": describe_pairs(spec, window, features),
             "prediction_counts": tuple(int(count) for count in counts),
             "confidence_counts": tuple(int(count) for count in bins),
+            "confidence_right": () if right is None else tuple(np.bincount(sure[right], minlength=len(bins)).tolist()),
+            # Of several classes at once the counts are no multinomial to begin with.
+            "prediction_overdispersion": () if several else overdispersion(codes.astype(np.int64), len(spec.classes)),
+            "confidence_overdispersion": overdispersion(sure, len(bins)),
             "error_rate": 1.0 - evaluation.accuracy,
             "held_out_rows": evaluation.rows,
+            "class_counts": () if labels is None else _class_counts(spec, labels),
+            "class_overdispersion": ()
+            if labels is None or labels.ndim == 2
+            else overdispersion(labels.astype(np.int64), len(spec.classes)),
         }
     )
+
+
+def _class_counts(spec: StreamSpec, labels: NDArray[Any]) -> tuple[int, ...]:
+    counts = labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=len(spec.classes))
+    return tuple(int(count) for count in counts)
 
 
 def _litert(

@@ -13,7 +13,7 @@ from training.data import Codes
 
 Floats = NDArray[np.float64]
 
-# Equal-width bins of confidence: the number of Guo et al., "On calibration of modern neural networks" (ICML 2017), 3.
+# Equal-width bins of confidence, as many as Guo et al. take.
 BINS = 15
 # Rows times resamples that are held at once while a curve is summed up: some 30 MB.
 _CELLS = 4_000_000
@@ -56,7 +56,7 @@ def figures(
             "hamming_loss": _mean(weights, np.not_equal(truth, said).mean(axis=1)),
             "kappa": _over(_kappa_by_class(counts, total)),
             "calibration_error": np.mean(
-                [_calibration(probabilities[:, k], truth[:, k], weights) for k in range(truth.shape[1])], axis=0
+                [calibration_error(probabilities[:, k], truth[:, k], weights) for k in range(truth.shape[1])], axis=0
             ),
         }
     else:
@@ -68,7 +68,7 @@ def figures(
             "log_loss": _mean(weights, -np.log(bounded[rows, labels.astype(np.int64)])),
             "brier": _mean(weights, errors / 2 if task == "binary" else errors),
             "kappa": _kappa(counts, total),
-            "calibration_error": _calibration(
+            "calibration_error": calibration_error(
                 probabilities[rows, codes.astype(np.int64)], np.equal(codes, labels), weights
             ),
         }
@@ -143,7 +143,13 @@ def _over(values: Floats) -> Floats:
     return _ratio(np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1).astype(np.float64))
 
 
-def _calibration(confidence: NDArray[np.float32], right: NDArray[np.bool_], weights: Floats) -> Floats:
+def calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_], weights: Floats) -> Floats:
+    """How far confidence is from accuracy, on average over rows, under each line of weights; [b], 0 is honest.
+
+    Notes
+    -----
+    In 15 bins of equal width: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017, §2.
+    """
     bins = np.clip(np.ceil(confidence.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
     members = np.equal(bins[:, None], np.arange(BINS)[None, :]).astype(np.float64)
     gaps = weights @ (members * (right.astype(np.float64) - confidence.astype(np.float64))[:, None])

@@ -9,7 +9,7 @@ from driftline.spec.training import RolloutSpec
 
 
 class Gate(Protocol):
-    """Decides on a candidate from what was measured on the newest held-out slice."""
+    """Decides on a candidate from what was measured on the held-out rows."""
 
     def __call__(
         self,
@@ -46,7 +46,7 @@ def judge(
     would lower what the monitor takes for normal, and no drift would be seen from there. Refused, its drift stays
     open, and the monitor asks again with a longer window.
     """
-    accuracy = f"accuracy {candidate.accuracy:.3f} on the newest {candidate.rows} rows"
+    accuracy = f"accuracy {candidate.accuracy:.3f} on {candidate.rows} held-out rows"
     reasons: list[str] = []
     reached = getattr(candidate, rollout.metric)
     # Where these rows do not have the figure, the gain says so.

@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import Counter as PrometheusCounter
 from prometheus_client import Gauge
 
-from driftline.records.loop import RetrainingJob
+from driftline.records.loop import ModelEventKind, RetrainingJob
 from driftline.service.loop import Hooks, LoopSettings
 from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
@@ -54,6 +54,9 @@ class _Metrics:
         self._verdicts = PrometheusCounter(
             "driftline_training_verdicts", "Retraining jobs ended, by verdict.", ["verdict"], registry=registry
         )
+        for kind in ModelEventKind:
+            # There from the start, so that the first verdict is an increase.
+            self._verdicts.labels(kind.value)
         self._malformed = PrometheusCounter(
             "driftline_training_jobs_malformed", "Records of the job topic that are no jobs.", registry=registry
         )

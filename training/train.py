@@ -1,6 +1,7 @@
 """From labelled rows to a verdict, and to a version if the verdict is good: the one way every model is made."""
 
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,17 +12,18 @@ import numpy as np
 
 from driftline.errors import UsageError
 from driftline.model.answers import Decision
-from driftline.model.scorer import Scorer
+from driftline.model.scorer import Scorer, open_scorer
 from driftline.registry.manifest import Evaluation, Manifest, TrainingData, Verdict
 from driftline.spec.stream import StreamSpec
 from training.baselines import MOST_ROWS, Baseline, baseline
 from training.card import write_card
 from training.data import Dataset
-from training.evaluate import evaluate_fully
+from training.evaluate import correct, evaluate_fully
 from training.export import export, reference
 from training.fit import Epoch, fit, refit
 from training.gain import majority, paired_test
 from training.gate import Gate, gate_of
+from training.latency import latency, too_slow
 from training.origin import Origin
 from training.recall import Archived, Recall, best_archived
 from training.runtime import keras, tf
@@ -110,7 +112,7 @@ def train(
         with clock.stage(f"baseline {name}"):
             answers = baseline(spec, name, older, held_out.columns, most_rows=baseline_rows)
             beside[name] = evaluate_fully(spec, answers, held_out.labels)
-    said = (*notes, *fitted.notes, *not_beaten(candidate, beside))
+    said = (*notes, *fitted.notes, *not_beaten(candidate, beside, spec.rollout.metric))
     verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *said)})
     if not verdict.promoted:
         return Trained(verdict, None, clock.seconds, beside)
@@ -122,7 +124,9 @@ def train(
     with clock.stage("export"):
         exported = export(spec, fitted.network, dataset.columns, out, ours)
         save_weights(spec, fitted.network, out / WEIGHTS)
-        document = reference(spec, dataset.columns, probabilities, candidate, ours).model_dump_json()
+        right = correct(ours.codes(probabilities), held_out.labels)
+        described = reference(spec, dataset.columns, probabilities, candidate, ours, dataset.labels, right)
+        document = described.model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
         write_card(spec, judged, held_out, probabilities, ours, out)
     if exported.reason:
@@ -163,16 +167,27 @@ def train(
         },
         seed=spec.training.seed,
     )
+    with clock.stage("latency"):
+        measured = latency(open_scorer(manifest, out), dataset.columns, spec.serving.batch_size)
+    slow = too_slow(spec.rollout, measured)
+    # As in the gate: a stream without a model gets one, and is told.
+    refused = bool(slow) and champion is not None
+    verdict = verdict.model_copy(update={"promoted": not refused, "reasons": (*verdict.reasons, *slow)})
+    if refused:
+        shutil.rmtree(out)
+        return Trained(verdict, None, clock.seconds, beside)
+    manifest = manifest.model_copy(update={"verdict": verdict, "latency": measured, "seconds": clock.seconds})
     return Trained(verdict, manifest, clock.seconds, beside)
 
 
-def not_beaten(candidate: Evaluation, baselines: Mapping[str, Evaluation]) -> tuple[str, ...]:
-    """A line for each baseline that answers better than the candidate."""
+def not_beaten(candidate: Evaluation, baselines: Mapping[str, Evaluation], metric: str = "accuracy") -> tuple[str, ...]:
+    """A line for each baseline that is better than the candidate, in the metric that `rollout.metric` names."""
     names = {"logistic": "logistic regression", "boosted": "gradient-boosted trees"}
+    ours = getattr(candidate, metric)
     return tuple(
-        f"does not beat {names.get(name, name)}: accuracy {candidate.accuracy:.3f} against {other.accuracy:.3f}"
+        f"does not beat {names.get(name, name)}: {metric} {ours:.3f} against {theirs:.3f}"
         for name, other in baselines.items()
-        if other.accuracy > candidate.accuracy
+        if ours is not None and (theirs := getattr(other, metric)) is not None and theirs > ours
     )
 
 

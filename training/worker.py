@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from pydantic import ValidationError
@@ -31,6 +32,21 @@ log = structlog.get_logger()
 Collect = Callable[[RetrainingJob, Callable[[], bool]], Dataset]
 """Reads a job's window and joins it; given what to ask whether to stop."""
 
+
+class Child(Protocol):
+    """What trains; see `training.child.TrainingChild`."""
+
+    ready: bool
+
+    def warm(self) -> None: ...
+
+    def start(self, request: JobRequest) -> None: ...
+
+    def poll(self) -> list[Message]: ...
+
+    def kill(self) -> None: ...
+
+
 # Versions offered for recall, newest first. Loading and scoring one takes 10-50 ms, so this is under a second; a world
 # that comes back is nearly always one of the last few.
 ARCHIVED = 10
@@ -51,7 +67,7 @@ class Attempt:
     number: int = 1
     dataset: Dataset | None = None
     fault: DriftlineError | None = None
-    child: TrainingChild | None = None
+    child: Child | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
     collector: threading.Thread | None = None
     result: JobResult | None = None
@@ -77,14 +93,23 @@ class TrainerCore:
     ----------
     collect : reads a job's window from Kafka.
     registry_root : where the child finds the registry, absolute.
+    child : makes what trains; by default a process.
     """
 
-    def __init__(self, spec: StreamSpec, registry: Registry, registry_root: str, collect: Collect) -> None:
+    def __init__(
+        self,
+        spec: StreamSpec,
+        registry: Registry,
+        registry_root: str,
+        collect: Collect,
+        child: Callable[[], Child] | None = None,
+    ) -> None:
         self._spec, self._registry, self._root, self._collect = spec, registry, registry_root, collect
+        self._child: Callable[[], Child] = child or TrainingChild
         self._judge = Verdicts(spec, registry)
         self._queue: deque[RetrainingJob] = deque()
         self._attempt: Attempt | None = None
-        self._spare = TrainingChild()
+        self._spare: Child = self._child()
         self._verdicts: list[Outgoing] = []
         self.verdicts: Counter[str] = Counter()
         self.malformed = 0
@@ -135,6 +160,11 @@ class TrainerCore:
         self._abandon()
         self._spare.kill()
 
+    def wait(self) -> None:
+        """Wait for the thread that reads the window, if one does."""
+        if self._attempt is not None and self._attempt.collector is not None:
+            self._attempt.collector.join()
+
     @property
     def busy(self) -> str | None:
         """The job under way."""
@@ -155,7 +185,7 @@ class TrainerCore:
         self._spare.warm()
         for message in self._spare.poll():
             log.warning("the waiting training process ended", error=message.get("error"))
-            self._spare = TrainingChild()
+            self._spare = self._child()
 
     def _begin(self, job: RetrainingJob, now_ms: int) -> None:
         try:
@@ -229,7 +259,7 @@ class TrainerCore:
             out=str(attempt.out),
             origin=Origin.of_job(attempt.job, champion.version if champion else None, now_ms),
         )
-        attempt.child, self._spare = self._spare, TrainingChild()
+        attempt.child, self._spare = self._spare, self._child()
         attempt.child.start(request)
 
     def _mishap(self, attempt: Attempt, message: Message, now_ms: int) -> None:

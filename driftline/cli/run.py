@@ -89,6 +89,37 @@ def console(
 
 
 @app.command()
+def alerts(
+    spec: SpecOption = DEFAULT_SPEC,
+    instance: Instance = None,
+    host: Annotated[
+        str, typer.Option(help="Address of the webhook, and of /metrics, /healthz, /readyz.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 takes a free one.")] = 9110,
+) -> None:
+    """Let alerts act: webhooks of Alertmanager or Grafana in (POST /alerts), retraining jobs out.
+
+    Which alerts do, and how often, stands in `alerts` of the specification. A webhook must show the token of
+    DRIFTLINE_ALERTS_TOKEN or `alerts.token_file`."""
+    from monitoring.alerts.service import run_alerts
+
+    run_alerts(open_workspace(spec), instance or "alerts-0", host=host, port=port)
+
+
+@app.command()
+def notifier(
+    spec: SpecOption = DEFAULT_SPEC, instance: Instance = None, host: Host = "127.0.0.1", port: Port = 0
+) -> None:
+    """Tell others: drift events, jobs and model events in, webhooks and CloudEvents on NAME.notifications out.
+
+    Who is told of what stands in `notify` of the specification; URLs come from the environment or from files."""
+    from driftline.service.runtime import run_service
+    from monitoring.notify.service import build
+
+    run_service(open_workspace(spec), instance or "notifier-0", build, host=host, port=port)
+
+
+@app.command()
 def broker(
     spec: SpecOption = DEFAULT_SPEC,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,

@@ -55,8 +55,12 @@ def course(ledger: Ledger, static: dict[int, bool]) -> Course:
     return Course(np.array(rows, int), np.array(correct, bool), np.array(versions, int), np.array(alone, bool))
 
 
-def event_entry(event: DriftEvent) -> dict[str, Any]:
-    """A drift event as the report has it; `delay_records` counts from the last known change before it."""
+def event_entry(event: DriftEvent, newest: DriftEvent | None = None) -> dict[str, Any]:
+    """A drift event as the report has it; `delay_records` counts from the last known change before it.
+
+    What was found out about it later is of its `newest` record.
+    """
+    newest = newest or event
     row = row_of(event.detected.record_id)
     onset = row_of(event.onset.record_id)
     before = [change for change in CHANGES if row is not None and change <= row]
@@ -68,13 +72,17 @@ def event_entry(event: DriftEvent) -> dict[str, Any]:
         "features": [blame.feature for blame in event.features[:5]],
         "delay_records": row - before[-1] if row is not None and before else None,
         "model_version": event.model_version,
+        "shape": newest.shape,
+        "cause": newest.cause,
+        "closed_because": newest.closed_because,
         "summary": event.summary,
     }
 
 
 def build(ledger: Ledger, run: Course, seconds: float, stage_seconds: dict[str, float]) -> dict[str, Any]:
     """The report of a demo run."""
-    events = [event_entry(event) for event in ledger.drift_events]
+    newest = {event.event_id: event for event in ledger.drift_events}
+    events = [event_entry(event, newest[event.event_id]) for event in ledger.alarms]
     swaps = run.swaps()
     promotions = [event for event in ledger.model_events if event.kind.changes_champion and event.job_id]
     return {

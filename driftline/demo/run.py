@@ -26,6 +26,7 @@ from driftline.kafka.connect import connect, topic_requests
 from driftline.kafka.interface import Tail
 from driftline.model.answers import Decision
 from driftline.model.scorer import open_scorer
+from driftline.records.loop import DriftEvent
 from driftline.service.runtime import StopSignals
 from driftline.supervise import Supervisor, add_console
 from driftline.tables import read_table
@@ -215,7 +216,8 @@ def _news(ledger: Ledger, screen: DemoScreen, job_rows: list[int], console: Cons
                 job_rows.append(row)
             line = f"row {row:>5,}  {tell(record)}"
             screen.news.append(line)
-            screen.mark(sign)
+            if not isinstance(record, DriftEvent) or record.counts:
+                screen.mark(sign)
             if console is not None:
                 console.print(line, soft_wrap=True, markup=False)
         known[kind] = len(records)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from driftline.spec.stream import StreamSpec
 
-Service = Literal["producer", "consumer", "monitor", "trainer", "console", "operator"]
+Service = Literal["producer", "consumer", "monitor", "trainer", "alerts", "notifier", "console", "operator"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 Resource = Literal["topic", "group", "transactional-id"]
 Operation = Literal["Read", "Write", "Create", "Describe"]
@@ -35,7 +35,9 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
     - 'consumer', 'monitor' and 'trainer' are the services of these names. Their instances must be called
       SERVICE-… (consumer-0), as they are by default: their transactions are named after them.
     - 'console' reads all that a person may see and writes what a person may do; it is a member of no group.
-    - 'operator' is the person at the command line: `topics`, `doctor`, `models`, `train`, and the screen of `up`.
+    - 'alerts' and 'notifier' let alerts in and news out, where they run.
+    - 'operator' is the person at the command line: `topics`, `doctor`, `models`, `train`, `retrain`, and the screen of
+      `up`.
     """
     topics = spec.topics
     match service:
@@ -68,12 +70,24 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
                 *_topics("Read", *seen, *told),
                 *_topics("Write", topics.retraining_jobs, topics.model_events, topics.audit),
             ]
+        case "alerts":
+            return [
+                *_topics("Read", topics.retraining_jobs),
+                *_topics("Describe", topics.features, topics.labels),
+                *_topics("Write", topics.retraining_jobs),
+            ]
+        case "notifier":
+            return [
+                *_topics("Read", topics.drift_events, topics.retraining_jobs, topics.model_events),
+                *_topics("Write", topics.notifications),
+                *_member(spec, service, f"{spec.stream}.notifiers"),
+            ]
         case "operator":
             return [
                 Acl("topic", f"{spec.stream}.", "Create", prefixed=True),
                 Acl("topic", f"{spec.stream}.", "Describe", prefixed=True),
                 *_topics("Read", topics.drift_events, topics.retraining_jobs, topics.model_events),
-                *_topics("Write", topics.model_events),
+                *_topics("Write", topics.model_events, topics.retraining_jobs),
             ]
 
 

@@ -81,7 +81,7 @@ def _figures(page: Page, manifest: Manifest) -> None:
     )
     page.table(["figure", *(name.replace("_", " ") for name in shown)], rows)
     if verdict.p_value is not None:
-        page.paragraph(f"Exact McNemar test against the model in service then: p = {verdict.p_value:.3g}.")
+        page.paragraph(f"Paired test against the model in service then: p = {verdict.p_value:.3g}.")
 
 
 def _with_interval(name: str, evaluation: Evaluation) -> str:
@@ -179,3 +179,8 @@ def _forms(page: Page, manifest: Manifest) -> None:
         )
     header = ["form", "file", "KiB", "largest difference", "answers changed", "of rows", "refused because"]
     page.table(header, rows, "Compared with TensorFlow on real rows.")
+    if (taken := manifest.latency) is not None:
+        page.paragraph(
+            f"Scoring took {taken.alone_us:.0f} µs for a record alone, and {taken.batch_us:.2f} µs for each of a batch "
+            f"of {taken.batch_rows:,} (median, on the machine that trained it)."
+        )

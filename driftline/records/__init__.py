@@ -4,6 +4,7 @@ from driftline.records.base import Record
 from driftline.records.data import DeadLetter, FeatureRecord, Label, Prediction, Reason
 from driftline.records.loop import (
     Blame,
+    BlamedPart,
     DriftEvent,
     DriftKind,
     ModelEvent,
@@ -15,6 +16,7 @@ from driftline.records.loop import (
 
 __all__ = [
     "Blame",
+    "BlamedPart",
     "DeadLetter",
     "DriftEvent",
     "DriftKind",

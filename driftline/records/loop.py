@@ -27,21 +27,58 @@ class Blame(Record):
     """One feature's share in a drift."""
 
     feature: str
-    score: float = Field(description="Population stability index of the current window against the reference.")
+    score: float = Field(
+        description="Population stability index of the current window against the reference; of a pair of features, "
+        "how much their correlation changed."
+    )
     p_value: float | None = None
     detail: str = Field(default="", description="What changed, for a person, e.g. 'mean 0.31 → 0.94'.")
+    effects: dict[str, float] = Field(
+        default_factory=dict,
+        description="Further effect sizes: jensen-shannon and kolmogorov-smirnov (0 to 1), wasserstein (in standard "
+        "deviations of the reference), missing and unseen (change of the share), correlation (change).",
+    )
+
+
+class BlamedPart(Record):
+    """The share of one class, one device or one value of a segment in a drift.
+
+    `before` and `after` are rates: the error rate at a concept event, the share of the labels of a class at a prior
+    event. A device at a data or prediction event has a `score` instead.
+    """
+
+    name: str = Field(description="The class, the device or the value.")
+    part_of: str = Field(description="'class', 'device', or the feature whose value it is.")
+    before: float | None = Field(default=None, ge=0, le=1, description="Rate before the onset.")
+    after: float | None = Field(default=None, ge=0, le=1, description="Rate since the onset.")
+    records: int = Field(default=0, ge=0, description="Its records since the onset, of those still remembered.")
+    score: float | None = Field(default=None, description="Population stability index of its own records.")
+    p_value: float | None = Field(default=None, description="After Holm's correction over all parts compared.")
+    detail: str = Field(default="", description="What changed, for a person, e.g. 'class \"3\" error 4% → 61%'.")
 
 
 class DriftKind(StrEnum):
+    """What has changed: P(y|x), P(x), the model's answers, P(y)."""
+
     CONCEPT = "concept"
     DATA = "data"
     PREDICTION = "prediction"
+    PRIOR = "prior"
 
 
 class DriftEvent(Record):
-    """What the monitor says: the world has changed, since when, how surely, and which features show it."""
+    """What the monitor says: the world has changed, since when, how surely, and what shows it.
+
+    One change is one event: it is opened, updated while more becomes known, and closed, always under the same
+    `event_id`. Each record holds all that is known then; the newest one of an event replaces those before.
+    """
 
     event_id: str
+    state: Literal["opened", "updated", "closed"] = "opened"
+    revision: int = Field(default=0, ge=0, description="How many records of this event came before this one.")
+    closed_because: Literal["recovered", "new-version"] | None = Field(
+        default=None, description="recovered: the world is as it was; new-version: another model answers now."
+    )
     stream: str
     kind: DriftKind
     severity: Literal["warning", "alarm"]
@@ -52,7 +89,26 @@ class DriftEvent(Record):
     onset: Position
     evidence: dict[str, float] = Field(default_factory=dict)
     features: list[Blame] = Field(default_factory=list, description="Most drifted first.")
+    classes: list[BlamedPart] = Field(default_factory=list, description="Those hit most first.")
+    devices: list[BlamedPart] = Field(default_factory=list, description="Those hit most first.")
+    segments: list[BlamedPart] = Field(
+        default_factory=list, description="Values of the features in monitoring.segments; those hit most first."
+    )
+    shape: Literal["abrupt", "gradual", "incremental", "recurring"] | None = Field(
+        default=None, description="How the change went; null while too little is known to say."
+    )
+    cause: Literal["sensor", "world"] | None = Field(
+        default=None,
+        description="sensor: only a few of many devices show it; world: the others show it too; null: cannot be told.",
+    )
+    grown: bool = Field(default=False, description="Whether it has grown from a warning to an alarm with this record.")
+    told_at: EpochMs | None = Field(default=None, description="When this record was made; detected_at is the first's.")
     summary: str = Field(description="One sentence for a person.")
+
+    @property
+    def counts(self) -> bool:
+        """Whether with this record it is one more for who counts events: it is new, or has grown to an alarm."""
+        return self.state == "opened" or self.grown
 
 
 class Window(Record):

@@ -46,6 +46,14 @@ class Parity(Document):
     decisions_changed: int
 
 
+class Latency(Document):
+    """Median time in which the served form scores a record, in µs."""
+
+    alone_us: float = Field(description="A record by itself.")
+    batch_rows: int
+    batch_us: float = Field(description="A record in a batch of `batch_rows`.")
+
+
 class Export(Document):
     """One form of the model, compared with TensorFlow on real rows."""
 
@@ -141,6 +149,7 @@ class Manifest(Document):
     runtime: Runtime = Field(description="The form that the consumers run; files in `FILES`.")
     look_ups: LookUps = LookUps()
     parity: Parity | None = None
+    latency: Latency | None = None
     data: TrainingData
     verdict: Verdict
     baselines: dict[str, Evaluation] = Field(

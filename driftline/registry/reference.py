@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from driftline.model.columns import Columns
+from driftline.registry.dependence import Dependence, describe_dependence
 from driftline.registry.manifest import Document
+from driftline.registry.overdispersion import overdispersion
 from driftline.spec.stream import StreamSpec
 
 BINS = 16
@@ -25,15 +27,20 @@ class NumericReference(Document):
     edges: tuple[float, ...] = Field(description="Ascending inner edges: b edges make b + 1 bins, (e[i-1], e[i]].")
     counts: tuple[int, ...] = Field(description="One a bin.")
     missing: int = 0
+    overdispersion: tuple[float, ...] = Field(
+        default=(), description="How much more stretches of 50, 100, 200 … rows vary than independent rows would."
+    )
     mean: float = 0.0
     std: float = 0.0
 
     def bin(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
         """Counts of `values` (float [n], NaN missing) by bin, and the missing last; int64 [bins + 1]."""
-        present = values[~np.isnan(values)]
-        index = np.searchsorted(np.asarray(self.edges, dtype=np.float32), present, side="left")
-        counts = np.bincount(index, minlength=len(self.counts))
-        return np.append(counts, len(values) - len(present))
+        return np.bincount(self.index(values), minlength=len(self.counts) + 1)
+
+    def index(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Bin of each of `values` (float [n]); the missing have the last."""
+        found = np.searchsorted(np.asarray(self.edges, dtype=np.float32), values, side="left")
+        return np.where(np.isnan(values), len(self.counts), found).astype(np.int64)
 
 
 class CategoricalReference(Document):
@@ -44,6 +51,9 @@ class CategoricalReference(Document):
     categories: tuple[str, ...]
     counts: tuple[int, ...] = Field(description="One a category, then the unknown.")
     missing: int = 0
+    overdispersion: tuple[float, ...] = Field(
+        default=(), description="How much more stretches of 50, 100, 200 … rows vary than independent rows would."
+    )
 
 
 class TextReference(Document):
@@ -54,6 +64,9 @@ class TextReference(Document):
     edges: tuple[float, ...]
     counts: tuple[int, ...]
     missing: int = 0
+    overdispersion: tuple[float, ...] = Field(
+        default=(), description="How much more stretches of 50, 100, 200 … rows vary than independent rows would."
+    )
 
 
 FeatureReference = Annotated[NumericReference | CategoricalReference | TextReference, Field(discriminator="type")]
@@ -67,12 +80,39 @@ class Reference(Document):
     prediction_counts: tuple[int, ...] = Field(description="Held-out answers of each class.")
     confidence_edges: tuple[float, ...] = tuple(round(i / 10, 1) for i in range(1, 10))
     confidence_counts: tuple[int, ...] = Field(description="Held-out confidences by those edges.")
+    confidence_right: tuple[int, ...] = Field(
+        default=(), description="How many of them were right; empty in versions made before this was kept."
+    )
+    prediction_overdispersion: tuple[float, ...] = Field(
+        default=(), description="Of the held-out answers' classes, as that of a feature."
+    )
+    confidence_overdispersion: tuple[float, ...] = Field(default=(), description="Of the held-out confidences.")
     error_rate: float = Field(ge=0, le=1, description="Error rate on the held-out rows.")
     held_out_rows: int
+    class_counts: tuple[int, ...] = Field(
+        default=(), description="Labels of each class in the training window; empty in references of older versions."
+    )
+    class_overdispersion: tuple[float, ...] = Field(default=(), description="Of those labels, as that of a feature.")
+    dependence: Dependence | None = Field(
+        default=None, description="How numeric features depend on one another; none in versions of before 2026-12."
+    )
+
+
+def describe_pairs(spec: StreamSpec, columns: Columns, features: tuple[FeatureReference, ...]) -> Dependence | None:
+    """How the numeric ones of `features` depend on one another in `columns`, which are in the order of time."""
+    by_name = {feature.name: (i, feature) for i, feature in enumerate(features)}
+    numeric = [
+        (i, feature)
+        for i, feature in (by_name[declared.name] for declared in spec.numeric)
+        if isinstance(feature, NumericReference)
+    ]
+    return describe_dependence(
+        columns, [f.edges for _, f in numeric], [f.counts for _, f in numeric], [i for i, _ in numeric]
+    )
 
 
 def describe_features(spec: StreamSpec, columns: Columns, bins: int = BINS) -> tuple[FeatureReference, ...]:
-    """The reference of each feature of `columns`, in the order of `spec.features`.
+    """The reference of each feature of `columns`, rows in the order of time, in the order of `spec.features`.
 
     Numeric edges are quantiles, so each bin holds about the same share; a feature with few distinct values gets one
     bin for each of them.
@@ -86,35 +126,44 @@ def describe_features(spec: StreamSpec, columns: Columns, bins: int = BINS) -> t
         empty = NumericReference(
             name=feature.name, edges=tuple(float(e) for e in edges), counts=(0,) * (len(edges) + 1)
         )
-        counted = empty.bin(values)
+        index = empty.index(values)
+        counted = np.bincount(index, minlength=len(edges) + 2)
         made[feature.name] = empty.model_copy(
             update={
                 "counts": tuple(int(c) for c in counted[:-1]),
                 "missing": int(counted[-1]),
+                "overdispersion": overdispersion(index, len(counted)),
                 "mean": float(present.mean()) if len(present) else 0.0,
                 "std": float(present.std()) if len(present) else 0.0,
             }
         )
     for i, category in enumerate(spec.categorical):
         column = columns.categorical[:, i]
-        counts = [int((column == value).sum()) for value in category.categories]
-        missing = sum(value is None for value in column)
+        codes = np.full(len(column), len(category.categories), dtype=np.int64)
+        for code, value in enumerate(category.categories):
+            codes[column == value] = code
+        codes[[value is None for value in column]] = len(category.categories) + 1
+        *counts, missing = np.bincount(codes, minlength=len(category.categories) + 2).tolist()
         made[category.name] = CategoricalReference(
             name=category.name,
             categories=category.categories,
-            counts=(*counts, len(column) - sum(counts) - missing),
+            counts=tuple(counts),
             missing=missing,
+            overdispersion=overdispersion(codes, len(counts) + 1),
         )
     for i, text in enumerate(spec.text):
         lengths = word_counts(columns.text[:, i])
         found = lengths[~np.isnan(lengths)]
         edges = np.unique(np.quantile(found, np.linspace(0, 1, 9)[1:-1])) if len(found) else np.zeros(0)
-        index = np.searchsorted(edges, found, side="left")
+        places = np.where(np.isnan(lengths), len(edges) + 1, np.searchsorted(edges, lengths, side="left"))
+        places = places.astype(np.int64)
+        *lengths_counted, missing = np.bincount(places, minlength=len(edges) + 2).tolist()
         made[text.name] = TextReference(
             name=text.name,
             edges=tuple(float(e) for e in edges),
-            counts=tuple(int(c) for c in np.bincount(index, minlength=len(edges) + 1)),
-            missing=len(lengths) - len(found),
+            counts=tuple(lengths_counted),
+            missing=missing,
+            overdispersion=overdispersion(places, len(edges) + 2),
         )
     return tuple(made[feature.name] for feature in spec.features)
 

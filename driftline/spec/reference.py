@@ -29,6 +29,8 @@ _MEANINGS = {
     "monitoring": "What is watched, and when that means a retraining: [monitoring](#monitoring).",
     "training": "How a model is built: [training](#training).",
     "rollout": "What a candidate must show: [rollout](#rollout).",
+    "alerts": "Which alerts ask for a retraining: [alerts](#alerts).",
+    "notify": "Who is told: [notify](#notify).",
     "type": "Which kind of feature this is.",
     "kafka.security_protocol": "How the brokers are spoken to: in the open, encrypted, with a user name, or both.",
     "kafka.sasl_mechanism": "How this client says who it is, where `security_protocol` begins with SASL.",
@@ -112,6 +114,12 @@ def _sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[B
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield f"{prefix}{name}", inner
             yield from _sections(inner, f"{prefix}{name}.")
+        elif (
+            get_origin(inner) is tuple
+            and isinstance(entry := get_args(inner)[0], type)
+            and issubclass(entry, BaseModel)
+        ):
+            yield f"{prefix}{name}[]", entry
 
 
 def _table(model: type[BaseModel], prefix: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from driftline.spec.alerts import AlertsSpec, NotifySpec
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, Strict, TextFeature
 from driftline.spec.monitoring import MonitoringSpec
 from driftline.spec.rare import unfit
@@ -54,6 +55,8 @@ class StreamSpec(Strict):
     monitoring: MonitoringSpec = MonitoringSpec()
     training: TrainingSpec = TrainingSpec()
     rollout: RolloutSpec = RolloutSpec()
+    alerts: AlertsSpec = AlertsSpec()
+    notify: NotifySpec = NotifySpec()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -72,6 +75,7 @@ class StreamSpec(Strict):
         if loss not in allowed:
             raise ValueError(f"training.loss.name: read {loss}; allowed for a {self.task} task: {', '.join(allowed)}")
         self._group_is_a_category()
+        self._segments_are_categories()
         if wrong := unfit(self):
             raise ValueError(wrong)
         return self
@@ -88,6 +92,17 @@ class StreamSpec(Strict):
                 f"training.split.group: read {split.group!r}, which training.split.method '{split.method}' would not "
                 "use; allowed with it: method 'grouped'"
             )
+
+    def _segments_are_categories(self) -> None:
+        allowed = [f.name for f in self.categorical] + ["device_id"]
+        for i, name in enumerate(self.monitoring.segments):
+            if name not in allowed:
+                shown = ", ".join(repr(one) for one in [*allowed[:12], *allowed[12:][-1:]])
+                raise ValueError(
+                    f"monitoring.segments[{i}]: read {name!r}; allowed: a categorical feature or 'device_id' ({shown})"
+                )
+            if name in self.monitoring.segments[:i]:
+                raise ValueError(f"monitoring.segments[{i}]: {name!r} stands there already; each once")
 
     @cached_property
     def numeric(self) -> tuple[NumericFeature, ...]:

@@ -252,6 +252,9 @@ class RolloutSpec(Strict):
     maximum_calibration_error: float | None = Field(
         default=None, gt=0, le=1, description="Largest expected calibration error on the held-out rows."
     )
+    maximum_latency_us: float | None = Field(
+        default=None, gt=0, description="Longest median time in µs in which a record alone may be scored, as served."
+    )
     gate: str | None = Field(
         default=None,
         description="Your own gate instead, MODULE:FUNCTION, on the trainer's Python path; see docs/evaluation.md.",

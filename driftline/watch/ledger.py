@@ -59,6 +59,7 @@ class Ledger:
     outcomes: list[Outcome] = field(default_factory=list)
     """In the order in which the second of prediction and label arrived."""
     drift_events: list[DriftEvent] = field(default_factory=list)
+    """Every record of every drift event, those of one event in the order of its life."""
     jobs: list[RetrainingJob] = field(default_factory=list)
     model_events: list[ModelEvent] = field(default_factory=list)
     latencies: deque[int] = field(default_factory=lambda: deque(maxlen=2_000))
@@ -90,6 +91,11 @@ class Ledger:
                 self.jobs += [RetrainingJob.from_json(value) for value in batch.values if value]
             elif batch.topic == topics.model_events:
                 self.model_events += [ModelEvent.from_json(value) for value in batch.values if value]
+
+    @property
+    def alarms(self) -> list[DriftEvent]:
+        """The records a person was called for: the first of each event, and one more if it grew to an alarm."""
+        return [event for event in self.drift_events if event.counts]
 
     @property
     def lost(self) -> int:

@@ -95,7 +95,7 @@ class Overview:
         for value in batch.values:
             record = self._kinds[batch.topic].from_json(value or b"")
             if isinstance(record, DriftEvent):
-                self._counts["drift_events"] += 1
+                self._counts["drift_events"] += record.state == "opened"
             elif isinstance(record, RetrainingJob):
                 self._counts["retraining_jobs"] += 1
             elif record.kind.changes_champion and record.job_id:

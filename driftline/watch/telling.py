@@ -4,13 +4,16 @@ from driftline.records.loop import DriftEvent, ModelEvent, ModelEventKind, Retra
 
 
 def tell(record: DriftEvent | RetrainingJob | ModelEvent) -> str:
-    """What a record of the loop says.
+    """What a record of the loop says. A drift event has several: opened, updated, closed.
 
     >>> tell(ModelEvent(event_id="e", stream="s", kind="promoted", version=2, previous_version=1, at=0))
     'version 2 promoted, replacing version 1'
     """
     if isinstance(record, DriftEvent):
-        return f"{record.kind} drift ({record.severity}): {record.summary}"
+        if record.state == "closed":
+            return f"{record.kind} drift closed: {record.summary}"
+        again = ", updated" if record.state == "updated" else ""
+        return f"{record.kind} drift ({record.severity}{again}): {record.summary}"
     if isinstance(record, RetrainingJob):
         return f"retraining asked for by the {record.requested_by}, on {record.labelled_records} labelled records"
     because = f": {'; '.join(record.reasons)}" if record.reasons else ""

@@ -78,8 +78,8 @@ class Happenings:
         return None
 
     def _stands(self, event: DriftEvent) -> bool:
-        """No other version has come into service since: what is drift to one version may be home to the next."""
-        return not self.promotions or event.detected_at >= self.promotions[-1].at
+        """It was not closed, and no other version came into service: the next may be at home in this world."""
+        return event.state != "closed" and (not self.promotions or event.detected_at >= self.promotions[-1].at)
 
     def marks(self) -> list[tuple[int, Literal["drift", "warning", "job", "model"], str]]:
         """Moments on the line over time: when, of what kind, and what to call it."""
@@ -132,7 +132,14 @@ class Happenings:
             "onset_record": event.onset.record_id,
             "standing": self._stands(event),
             "summary": event.summary,
+            "state": event.state,
+            "closed_because": event.closed_because,
+            "shape": event.shape,
+            "cause": event.cause,
             "blame": [one.model_dump(include={"feature", "score", "detail"}) for one in event.features[:6]],
+            "parts": [
+                one.detail or one.name for parts in (event.classes, event.devices, event.segments) for one in parts[:3]
+            ],
             "acknowledged": {"by": acknowledged.actor, "at": acknowledged.at} if acknowledged else None,
         }
 

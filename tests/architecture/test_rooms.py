@@ -15,10 +15,10 @@ PACKAGES = ("driftline", *ROOMS)
 SHELLS = {
     "producers": {"run.py", "clock.py"},
     "consumers": {"service.py"},
-    "monitoring": {"service.py", "metrics.py", "acts.py", "app.py", "reading.py"},
+    "monitoring": {"acts.py", "app.py", "courier.py", "metrics.py", "reading.py", "service.py"},
     "training": {
-        "child.py", "export.py", "gather.py", "initial.py", "job.py", "npz.py", "onnx.py", "runtime.py", "service.py",
-        "train.py", "tune.py", "worker.py",
+        "child.py", "export.py", "gather.py", "initial.py", "job.py", "latency.py", "npz.py", "onnx.py", "runtime.py",
+        "service.py", "train.py", "tune.py", "worker.py",
     },
 }  # fmt: skip
 # The Kafka client itself, clocks, threads, processes, sockets. The interface's columns (Batch, Outgoing) are no client.

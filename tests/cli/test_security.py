@@ -20,6 +20,8 @@ class TestAcls:
             "# consumer",
             "# monitor",
             "# trainer",
+            "# alerts",
+            "# notifier",
             "# operator",
         ]
         assert all("--allow-principal User:pumps-" in line for line in lines if not line.startswith("#"))
@@ -34,7 +36,7 @@ class TestAcls:
 
     def test_a_service_that_does_not_exist_is_refused(self, cli: Run, stream: Workspace) -> None:
         assert cli("acls", "broker").refusal() == (
-            "service: read 'broker'; allowed: producer, consumer, monitor, trainer, operator"
+            "service: read 'broker'; allowed: producer, consumer, monitor, trainer, alerts, notifier, operator"
         )
 
     def test_a_principal_without_its_type_is_refused(self, cli: Run, stream: Workspace) -> None:

@@ -54,3 +54,11 @@ def test_without_a_report_the_trees_are_not_trained(cli: Run, rows: Path) -> Non
     said = cli("train", rows.name)
     assert said.code == 0, said.err
     assert "logistic" in said.out and "boosted" not in said.out
+
+
+def test_a_card_is_written_beside_the_version(cli: Run, rows: Path) -> None:
+    said = cli("train", rows.name, "--card", "card.html")
+    assert said.code == 0, said.err
+    page = (rows.parent / "card.html").read_text()
+    assert "card.html" in said.out
+    assert "blobs, version 1" in page and "<script" not in page and page.count("<svg") + page.count("<img") > 3

@@ -82,6 +82,14 @@ class TestEvents:
         assert served.view.sections()["events"] != before
         assert served.view.happened.open_event() is None
 
+    def test_it_does_not_stand_once_it_is_closed(self, served: Served) -> None:
+        served.drift()
+        closed = event(0).model_copy(update={"state": "closed", "closed_because": "recovered"})
+        served.feed(served.spec.topics.drift_events, [closed.to_json()])
+        (one,) = served.view.section("events")["newest"]
+        assert (one["state"], one["closed_because"], one["standing"]) == ("closed", "recovered", False)
+        assert served.view.happened.open_event() is None
+
     def test_memory_is_bounded(self, served: Served) -> None:
         served.drift(MOST_EVENTS + 50)
         assert len(served.view.happened.events) == MOST_EVENTS

@@ -2,12 +2,17 @@
 
 import re
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from driftline.kafka.credentials import read_secret_file
 from driftline.spec import load_spec
+from monitoring.alerts.service import SHORTEST_TOKEN
 from tests.docs.pages import ROOT, driftline_commands, parse
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -65,8 +70,9 @@ class TestEveryService:
 @pytest.mark.parametrize("name", OURS)
 class TestOurServices:
     def test_the_command_parses(self, name: str) -> None:
-        (arguments,) = driftline_commands(command_line(SERVICES[name]))
-        parse(arguments)
+        # The one that makes the token runs no command of ours, and has a test of its own.
+        for arguments in driftline_commands(command_line(SERVICES[name])):
+            parse(arguments)
 
     def test_its_file_system_is_read_only(self, name: str) -> None:
         service = SERVICES[name]
@@ -101,14 +107,57 @@ class TestTheServicesTogether:
             for name in OURS
             if "run" in command_line(SERVICES[name])
         ]
-        assert len(set(names)) == len(names) == 3
+        assert len(set(names)) == len(names) == 4
 
     def test_prometheus_scrapes_the_services_there_are(self) -> None:
-        config = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+        config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
         targets = [
             target for job in config["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
         ]
-        assert targets == [f"{name}:9100" for name in ("consumer", "monitor", "trainer")]
+        assert targets == [*(f"{name}:9100" for name in ("consumer", "monitor", "trainer")), "alerts:9110"]
+        asked = parse(next(driftline_commands(command_line(SERVICES["alerts"]))))
+        assert (asked["host"], asked["port"]) == ("0.0.0.0", 9110)
+
+    def test_alertmanager_and_the_receiver_know_one_secret_which_is_in_no_file_here(self) -> None:
+        spec = load_spec(ROOT / "deploy" / "stream.yaml", {})
+        config = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text())
+        (hook,) = next(one for one in config["receivers"] if one["name"] == "driftline")["webhook_configs"]
+        assert hook["url"] == "http://alerts:9110/alerts"
+        assert hook["http_config"]["authorization"]["credentials_file"] == spec.alerts.token_file
+        assert spec.alerts.token_file == "/run/secrets/alerts-token"
+        for name in ("alerts", "alertmanager"):
+            assert "secrets:/run/secrets:ro" in SERVICES[name]["volumes"]
+            assert SERVICES[name]["depends_on"]["alerts-token"]["condition"] == "service_completed_successfully"
+        assert [name for name in SERVICES if "secrets:/secrets" in SERVICES[name].get("volumes", [])] == [
+            "alerts-token"
+        ]
+
+    def test_the_secret_is_made_once_and_long_enough(self, tmp_path: Path) -> None:
+        line = (
+            SERVICES["alerts-token"]["command"][2]
+            .replace("/secrets", str(tmp_path))
+            .replace("python ", f"{sys.executable} ")
+        )
+        for _ in range(2):
+            subprocess.run(["sh", "-c", line], check=True)
+            made = {read_secret_file("token_file", str(tmp_path / "alerts-token"))}
+        assert len(made) == 1 and all(len(token) >= SHORTEST_TOKEN for token in made)
+
+    def test_grafana_shows_every_dashboard_from_the_prometheus_there_is(self) -> None:
+        folder = ROOT / "deploy" / "grafana"
+        mounted = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"] if volume.startswith("./")}
+        for path in (folder / "dashboards").glob("*.json"):
+            assert f"/etc/grafana/dashboards/{path.name}" in mounted
+        provider = yaml.safe_load((folder / "provisioning" / "dashboards" / "driftline.yml").read_text())["providers"][
+            0
+        ]
+        assert provider["options"]["path"] == "/etc/grafana/dashboards"
+        source = yaml.safe_load((folder / "provisioning" / "datasources" / "driftline.yml").read_text())["datasources"][
+            0
+        ]
+        assert source["url"] == "http://prometheus:9090"
+        used = re.findall(r'"uid": "(driftline-prom\w+)"', (folder / "dashboards" / "stream.json").read_text())
+        assert set(used) == {source["uid"]}
 
 
 class TestTheStream:
@@ -118,7 +167,7 @@ class TestTheStream:
         assert spec.kafka.bootstrap == "kafka:9092" and "INTERNAL://kafka:9092" in str(SERVICES["kafka"]["environment"])
         assert spec.registry == "/models"
         # Serving may differ: the demo's settings are those of the embedded broker.
-        own = {"kafka", "registry", "serving"}
+        own = {"kafka", "registry", "serving", "alerts", "monitoring"}
         assert spec.model_dump(exclude=own) == demo.model_dump(exclude=own)
 
     def test_the_first_model_is_looked_for_where_it_will_be(self) -> None:

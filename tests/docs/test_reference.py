@@ -9,9 +9,12 @@ from consumers.service import _Metrics as ConsumerMetrics
 from driftline.records.data import Reason
 from driftline.service.metrics import LoopMetrics
 from driftline.service.registry_metrics import RegistryMetrics
+from driftline.spec.alerts import NotifySpec
 from driftline.spec.reference import fields, reference
 from driftline.topics import Topics
+from monitoring.alerts.metrics import AlertMetrics
 from monitoring.metrics import MonitorMetrics
+from monitoring.notify.metrics import NotifyMetrics
 from producers.fleet.plan import DriftPlan, FaultPlan, FleetPlan, parse_fleet
 from tests.docs.pages import ROOT, blocks
 from tests.streams import numeric_stream
@@ -43,6 +46,8 @@ class TestTheMetricsPage:
         ConsumerMetrics(registry)
         TrainerMetrics(registry)
         MonitorMetrics(registry, numeric_stream())
+        AlertMetrics(registry)
+        NotifyMetrics(registry, NotifySpec())
         return {sample_names(metric): metric.type for metric in registry.collect()}
 
     def shown(self) -> dict[str, str]:

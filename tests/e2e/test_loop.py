@@ -32,7 +32,7 @@ def test_the_loop_closes(stream: str, tmp_path: Path, bootstrap: str) -> None:
     assert (ledger.lost, ledger.duplicates, sum(ledger.buried.values())) == (0, 0, 0)
 
     # The change was found, and its moment named; nothing was alarmed before it.
-    concept = [event for event in ledger.drift_events if event.kind is DriftKind.CONCEPT]
+    concept = [event for event in ledger.drift_events if event.kind is DriftKind.CONCEPT and event.state == "opened"]
     assert concept
     assert all((row_of(event.detected.record_id) or 0) >= CHANGE for event in ledger.drift_events)
     assert (row_of(concept[0].detected.record_id) or 0) - CHANGE <= 300

@@ -107,6 +107,21 @@ class TestAQuietWorldIsQuiet:
         assert found[0][1].error_before == pytest.approx(0.05, abs=0.03)
 
 
+class TestTheEvidenceIsAnEValue:
+    def test_of_at_least_one_over_the_rate(self) -> None:
+        rng = np.random.default_rng(15)
+        wrong = np.concatenate([rng.random(1_000) < 0.1, rng.random(200) < 0.6])
+        ((_, finding),) = run(monitor(), wrong)
+        assert finding.e_value is not None
+        assert finding.e_value >= 1 / (0.8 * 5e-7)
+
+    def test_which_rivers_detectors_do_not_have(self) -> None:
+        rng = np.random.default_rng(15)
+        wrong = np.concatenate([rng.random(1_000) < 0.1, rng.random(200) < 0.6])
+        ((_, finding),) = run(monitor(detector="adwin"), wrong)
+        assert finding.e_value is None
+
+
 class TestTheEvaluationIsPriorKnowledge:
     def test_a_model_bad_from_its_first_answer_is_noticed(self) -> None:
         rng = np.random.default_rng(9)

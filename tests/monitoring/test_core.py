@@ -88,7 +88,12 @@ class Told:
     jobs: list[tuple[int, RetrainingJob]] = field(default_factory=list)
 
     def of(self, kind: DriftKind) -> list[DriftEvent]:
-        return [event for _, event in self.events if event.kind is kind]
+        """First records of the events of a kind."""
+        return [event for event in self.opened if event.kind is kind]
+
+    @property
+    def opened(self) -> list[DriftEvent]:
+        return [event for _, event in self.events if event.state == "opened"]
 
 
 def run(core: MonitorCore, batches: Sequence[tuple[list[Batch], int]]) -> Told:
@@ -120,7 +125,7 @@ class TestAChangeIsTold:
         assert concept.onset.record_id is not None
         assert abs(int(concept.onset.record_id[1:]) - CHANGE) <= 10
         assert concept.evidence["error_before"] == pytest.approx(0.1, abs=0.03)
-        assert concept.evidence["error_after"] == pytest.approx(0.7, abs=0.2)
+        assert concept.evidence["error_after"] > 0.5
         assert concept.evidence["log_likelihood_ratio"] > 10
         assert concept.features[0].feature == "f1"
         assert data.onset.record_id == "r1000"
@@ -213,7 +218,8 @@ class TestAPromotionIsNoDrift:
         core.observe(_verdict(job, ModelEventKind.PROMOTED, 2))
         later = World(spec, np.full(3_000, 0.2), np.full(3_000, 2.0), version=2, seed=1)
         told = run(core, _renumbered(later.batches, spec))
-        assert told.events == []
+        assert told.opened == []
+        assert {(event.state, event.closed_because) for _, event in told.events} == {("closed", "new-version")}
         assert set(core.state().accuracy_by_version) == {1, 2}
 
     def test_outcomes_of_the_old_version_are_not_held_against_the_new(self, spec: StreamSpec) -> None:

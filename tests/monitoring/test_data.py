@@ -13,8 +13,8 @@ from driftline.registry.reference import CategoricalReference, NumericReference
 from driftline.spec import StreamSpec
 from driftline.wire.features import Decoded
 from monitoring.binning import FeatureBinner
-from monitoring.blocks import BlockFinding
 from monitoring.data import DataMonitor
+from monitoring.stretch import BlockFinding
 from tests.monitoring.stream import EPOCH, make_reference, make_spec, numeric_columns
 
 MIXED: list[dict[str, Any]] = [

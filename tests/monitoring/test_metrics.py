@@ -38,7 +38,7 @@ class TestTheStateIsShown:
         assert value("retraining_jobs_total", state="asked") == 1
         assert value("retraining_jobs_open") == 1
         assert value("model_version") == 1
-        assert value("info", stream="tests", detector="adwin") == 1
+        assert value("info", stream="tests", detector="e-detector") == 1
 
     def test_in_prometheus_own_format(self) -> None:
         registry = CollectorRegistry()

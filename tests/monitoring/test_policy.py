@@ -188,6 +188,50 @@ class TestNewsToldAgainChangesNothing:
         assert watch.jobs.refused == 1
 
 
+class TestTheLifeOfAnEvent:
+    def later(self, **changes: Any) -> DriftEvent:
+        return drift().model_copy(update={"state": "updated", "revision": 1, **changes})
+
+    def test_an_update_asks_for_nothing_that_was_asked_for(self) -> None:
+        watch = policy()
+        watch.drifted(drift())
+        ask = due(watch, 1_000)
+        assert ask is not None
+        watch.drifted(self.later())
+        assert due(watch, 2_000) is None
+        watch.happened(verdict(ModelEventKind.PROMOTED, ask.job_id, sequence=1), 2_000)
+        watch.drifted(self.later(revision=2))
+        assert due(watch, 10_000) is None
+
+    def test_after_a_refusal_the_newest_record_asks_under_the_next_attempt(self) -> None:
+        watch = policy()
+        watch.drifted(drift())
+        ask = due(watch, 1_000)
+        assert ask is not None
+        watch.happened(verdict(ModelEventKind.REFUSED, ask.job_id), 1_100)
+        watch.drifted(self.later(summary="worse still"))
+        again = due(watch, 5_000)
+        assert again is not None
+        assert (again.attempt, again.event.summary) == (2, "worse still")
+
+    def test_a_sensor_at_fault_never_asks(self) -> None:
+        watch = policy()
+        watch.drifted(drift().model_copy(update={"cause": "sensor"}))
+        assert due(watch, 10_000) is None
+
+    def test_nor_one_that_turns_out_to_be_a_sensors(self) -> None:
+        watch = policy()
+        watch.drifted(drift())
+        watch.drifted(self.later(cause="sensor"))
+        assert due(watch, 10_000) is None
+
+    def test_but_a_fault_that_became_the_world_does(self) -> None:
+        watch = policy()
+        watch.drifted(drift().model_copy(update={"cause": "sensor"}))
+        watch.drifted(self.later(cause="world"))
+        assert due(watch, 10_000) is not None
+
+
 class TestItSurvives:
     def test_with_everything_it_has_in_mind(self) -> None:
         watch, other = policy(retrain_on=("concept", "data")), policy(retrain_on=("concept", "data"))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 
+from driftline.asking import ask_for_retraining
 from driftline.kafka.acls import Service
 from driftline.kafka.connect import Endpoint, connect, topic_requests
 from driftline.kafka.interface import Client, Outgoing, Reader, TopicPartition
@@ -70,13 +71,25 @@ def _console(client: Client, spec: StreamSpec) -> None:
         writer.close()
 
 
+def _alerts(client: Client, spec: StreamSpec) -> None:
+    topics = spec.topics
+    _look(client, [topics.retraining_jobs])
+    ask_for_retraining(spec, client, job_id="j", by="alert", reason="r", champion_version=1, labels=20, now_ms=1)
+
+
+def _notifier(client: Client, spec: StreamSpec) -> None:
+    topics = spec.topics
+    read = [topics.drift_events, topics.retraining_jobs, topics.model_events]
+    _work(client, spec, "notifier", read, [topics.notifications])
+
+
 def _operator(client: Client, spec: StreamSpec) -> None:
     topics = spec.topics
     client.tail([topics.features]).close()
     _look(client, [topics.drift_events, topics.retraining_jobs, topics.model_events])
     writer = client.writer()
     try:
-        _send(writer.send, [topics.model_events])
+        _send(writer.send, [topics.model_events, topics.retraining_jobs])
         writer.commit(None, {})
     finally:
         writer.close()
@@ -88,6 +101,8 @@ _JOBS: dict[Service, Callable[[Client, StreamSpec], None]] = {
     "monitor": _monitor,
     "trainer": _trainer,
     "console": _console,
+    "alerts": _alerts,
+    "notifier": _notifier,
     "operator": _operator,
 }
 

@@ -16,7 +16,10 @@ BASE: dict[str, Any] = {
     "classes": ["ok", "worn"],
     "features": [{"name": "temp", "type": "numeric"}, {"name": "site", "type": "categorical", "categories": ["n"]}],
 }
-TOP = "version, stream, task, label, classes, features, registry, kafka, serving, monitoring, training, rollout"
+TOP = (
+    "version, stream, task, label, classes, features, registry, kafka, serving, monitoring, training, rollout, alerts, "
+    "notify"
+)
 NUMBER = {"name": "x", "type": "numeric"}
 
 
@@ -98,7 +101,7 @@ class TestEachMistakeIsNamed:
             ({"version": 2}, "version: read 2; allowed: 1"),
             (
                 {"monitoring": {"policy": {"retrain_on": ["data", "x"]}}},
-                "monitoring.policy.retrain_on[1]: read 'x'; allowed: 'concept', 'data' or 'prediction'",
+                "monitoring.policy.retrain_on[1]: read 'x'; allowed: 'concept', 'data', 'prediction' or 'prior'",
             ),
             (
                 {"stream": "My Pumps"},

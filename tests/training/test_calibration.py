@@ -9,9 +9,10 @@ from sklearn.metrics import log_loss
 from driftline.model.columns import Columns
 from driftline.model.scorer import LiteRTScorer, TensorFlowScorer
 from driftline.spec.stream import StreamSpec
-from training.calibration import KNOTS, Calibration, expected_calibration_error, learn_calibration
+from training.calibration import KNOTS, Calibration, learn_calibration
 from training.data import Dataset, from_frame
 from training.export import export
+from training.figures import figures
 from training.fit import VALIDATION, Fitted, fit, refit
 
 METHODS = ("temperature", "isotonic")
@@ -57,19 +58,24 @@ def overconfident(spec: StreamSpec, n: int = 4_000, heat: float = 3.0) -> tuple[
     return (heat * honest).astype(np.float32), labels[:, 0].astype(np.int64) if spec.task == "binary" else labels
 
 
+def error_of(task: str, p: np.ndarray, labels: np.ndarray) -> float:
+    codes = p >= 0.5 if task == "multilabel" else p.argmax(axis=1)
+    return float(figures(task, p, codes, labels, np.ones((1, len(p))))["calibration_error"][0])
+
+
 class TestTheExpectedCalibrationError:
     def test_is_the_mean_gap_of_the_bins(self) -> None:
         # Four rows at 0.9, three of them right: |0.75 - 0.9|; one at 0.6 that is wrong: |0 - 0.6|.
         p = np.array([[0.1, 0.9]] * 4 + [[0.6, 0.4]], dtype=np.float32)
-        found = expected_calibration_error(p, np.array([1, 1, 1, 0, 1]))
+        found = error_of("binary", p, np.array([1, 1, 1, 0, 1]))
         assert found == pytest.approx((4 * 0.15 + 0.6) / 5, abs=1e-6)
 
-    def test_of_multilabel_counts_every_decision(self) -> None:
+    def test_of_multilabel_is_the_mean_over_classes(self) -> None:
         p = np.array([[0.9, 0.2]], dtype=np.float32)
-        assert expected_calibration_error(p, np.array([[True, True]])) == pytest.approx((0.1 + 0.8) / 2, abs=1e-6)
+        assert error_of("multilabel", p, np.array([[True, True]])) == pytest.approx((0.1 + 0.8) / 2, abs=1e-6)
 
     def test_a_sure_and_right_answer_is_honest(self) -> None:
-        assert expected_calibration_error(np.eye(3, dtype=np.float32), np.arange(3)) == 0.0
+        assert error_of("multiclass", np.eye(3, dtype=np.float32), np.arange(3)) == 0.0
 
 
 class TestTheTemperature:
@@ -130,7 +136,7 @@ class TestOnTheValidationRows:
             truth = labels[half:]
             p64 = p.ravel().astype(float) if task == "multilabel" else p / p.sum(axis=1, keepdims=True, dtype=float)
             loss = log_loss(truth.ravel(), p64)
-            return expected_calibration_error(p, truth), loss
+            return error_of(task, p, truth), loss
 
         before, after = measured(network), measured(honest)
         assert after[0] < before[0] / 2

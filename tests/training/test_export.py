@@ -133,17 +133,19 @@ class TestTheVersionExplainsItself:
         assert all(sum(f.counts) + f.missing == 400 for f in found.features)
         assert sum(found.prediction_counts) == sum(found.confidence_counts) == found.held_out_rows == held == 80
         assert len(found.confidence_counts) == len(found.confidence_edges) + 1
+        assert len(found.class_counts) == len(mixed_model.spec.classes)
+        assert sum(found.class_counts) == 400
         assert found.error_rate == pytest.approx(1 - manifest.verdict.candidate.accuracy)
 
     def test_manifest(self, mixed_model: Made, manifest: Manifest) -> None:
         assert manifest.model_hash == mixed_model.spec.model_hash
         assert manifest.data.refitted
         assert (manifest.data.first_record_id, manifest.data.last_record_id) == ("0", "399")
-        assert set(manifest.seconds) == {"fit", "evaluate", "baseline logistic", "refit", "export"}
+        assert set(manifest.seconds) == {"fit", "evaluate", "baseline logistic", "refit", "export", "latency"}
         assert manifest.libraries["tensorflow"].startswith("2.")
 
     def test_progress_is_told_by_stage_and_epoch(self, mixed_model: Made) -> None:
         stages = list(dict.fromkeys(stage for stage, _ in mixed_model.progress))
-        assert stages == ["fit", "evaluate", "baseline logistic", "refit", "export"]
+        assert stages == ["fit", "evaluate", "baseline logistic", "refit", "export", "latency"]
         epochs = [epoch for stage, epoch in mixed_model.progress if stage == "fit" and epoch is not None]
         assert 1 <= len(epochs) <= 12

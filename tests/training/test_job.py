@@ -52,14 +52,24 @@ class TestAJobInItsOwnProcess:
             progress, last = verdict(child)
             result = JobResult.model_validate(last["result"])
             assert result.kind == "promoted", last
-            assert {m["stage"] for m in progress} == {"fit", "evaluate", "baseline logistic", "refit", "export"}
+            assert {m["stage"] for m in progress} == {
+                "fit",
+                "evaluate",
+                "baseline logistic",
+                "refit",
+                "export",
+                "latency",
+            }
             assert any(m.get("epoch") == 1 and m["epochs"] == 5 for m in progress)
             assert child.ready
             assert result.manifest is not None
             registry = Registry(request_for.registry, "blobs")
             added = registry.add(Path(request_for.out), result.manifest)
             assert registry.by_job("j1") == added
-            assert registry.reference(1).rows == 120
+            stored = registry.reference(1)
+            assert stored.rows == 120
+            assert stored.dependence is not None
+            assert len(stored.dependence.first) == len(stored.features) * (len(stored.features) - 1) // 2
             assert result.metrics["accuracy"] == result.evaluation.accuracy
         finally:
             child.kill()

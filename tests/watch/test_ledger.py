@@ -131,6 +131,22 @@ class TestWhatHappened:
         )
         assert (made.drift_events, made.jobs, made.model_events) == ([event], [job], [verdict, verdict])
 
+    def test_an_event_is_one_alarm_however_often_it_is_told(self) -> None:
+        opened = DriftEvent(
+            event_id="e", stream="pumps", kind=DriftKind.CONCEPT, severity="warning", detector="adwin", model_version=1,
+            detected_at=NOW, detected=Position(), onset=Position(), summary="worse",
+        )  # fmt: skip
+        life = [
+            opened,
+            opened.model_copy(update={"state": "updated", "revision": 1}),
+            opened.model_copy(update={"state": "updated", "revision": 2, "severity": "alarm", "grown": True}),
+            opened.model_copy(update={"state": "updated", "revision": 3, "severity": "alarm", "shape": "abrupt"}),
+            opened.model_copy(update={"state": "closed", "revision": 4, "severity": "alarm"}),
+        ]
+        made = books(batch([event.to_json() for event in life], TOPICS.drift_events))
+        assert made.drift_events == life
+        assert made.alarms == [life[0], life[2]]
+
 
 # -- any order --------------------------------------------------------------------------------------------------------
 

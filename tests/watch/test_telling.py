@@ -12,6 +12,15 @@ def model_event(kind: str, **fields: Any) -> ModelEvent:
     return ModelEvent(event_id="e", stream="s", kind=kind, at=0, **fields)  # type: ignore[arg-type]
 
 
+def drift_event(**changes: Any) -> DriftEvent:
+    values: dict[str, Any] = {
+        "event_id": "e", "stream": "s", "kind": DriftKind.CONCEPT, "severity": "alarm", "detector": "adwin",
+        "model_version": 1, "detected_at": 0, "detected": Position(), "onset": Position(),
+        "summary": "errors rose from 0.1 to 0.5",
+    }  # fmt: skip
+    return DriftEvent(**{**values, **changes})
+
+
 @pytest.mark.parametrize(
     ("record", "said"),
     [
@@ -34,11 +43,16 @@ def model_event(kind: str, **fields: Any) -> ModelEvent:
         ),
         (model_event("failed", reasons=["19 rows"]), "training failed: 19 rows"),
         (
-            DriftEvent(
-                event_id="e", stream="s", kind=DriftKind.CONCEPT, severity="alarm", detector="adwin", model_version=1,
-                detected_at=0, detected=Position(), onset=Position(), summary="errors rose from 0.1 to 0.5",
-            ),
+            drift_event(),
             "concept drift (alarm): errors rose from 0.1 to 0.5",
+        ),
+        (
+            drift_event(state="updated", revision=1),
+            "concept drift (alarm, updated): errors rose from 0.1 to 0.5",
+        ),
+        (
+            drift_event(state="closed", closed_because="recovered", summary="Over: errors rose"),
+            "concept drift closed: Over: errors rose",
         ),
         (
             RetrainingJob(

@@ -15,7 +15,7 @@ export function events(section) {
   $("events-empty").hidden = newest.total > 0;
   $("events-note").textContent = newest.total ? `${number(newest.total)} in all` : "";
   $("events-more").hidden = shown.length >= newest.total;
-  keyed($("events"), shown, (one) => JSON.stringify([one.id, one.severity, one.summary, one.acknowledged, mayAct()]), event);
+  keyed($("events"), shown, (one) => JSON.stringify([one.id, one.severity, one.summary, one.state, one.acknowledged, mayAct()]), event);
 }
 
 function event(one) {
@@ -23,10 +23,12 @@ function event(one) {
   return h("li", {},
     h("div", { class: "row" },
       h("span", { class: `pill ${one.severity === "alarm" ? "bad" : "warn"}` }, `${one.kind} ${one.severity}`), when(one.at),
+      one.state === "closed" ? h("span", { class: "pill good" }, one.closed_because === "recovered" ? "over: recovered" : "closed by a new version") : "",
       h("span", { class: "push" }, acknowledged ? h("span", { class: "pill", title: `by ${acknowledged.by}, ${clock(acknowledged.at)}` }, "acknowledged")
-        : mayAct() ? h("button", { type: "button", "data-key": `ack ${one.id}`, onclick: () => ask("acknowledge", one.id) }, "Acknowledge") : "")),
+        : mayAct() && one.state !== "closed" ? h("button", { type: "button", "data-key": `ack ${one.id}`, onclick: () => ask("acknowledge", one.id) }, "Acknowledge") : "")),
     h("p", { class: "say" }, one.summary),
-    h("p", { class: "sub" }, `version ${one.version}, found by ${one.detector}`, one.onset ? `, since ${clock(one.onset)}` : "", one.onset_record ? ` (record ${one.onset_record})` : ""),
+    h("p", { class: "sub" }, `version ${one.version}, found by ${one.detector}`, one.shape ? `, ${one.shape}` : "", one.cause ? `, ${one.cause === "sensor" ? "a sensor's fault" : "the world itself"}` : "", one.onset ? `, since ${clock(one.onset)}` : "", one.onset_record ? ` (record ${one.onset_record})` : ""),
+    one.parts.length ? h("p", { class: "sub" }, one.parts.join("; ")) : "",
     one.blame.length ? h("div", { class: "blame" }, ...one.blame.map((blame) => blame.feature.startsWith("(") ? h("span", { class: "pill" }, `${blame.feature.replace(/[()]/g, "")}: ${blame.detail}`) : h("button", { type: "button", title: "show its distribution", "data-key": `blame ${one.id} ${blame.feature}`, onclick: () => { choose(blame.feature); $("h-detail").scrollIntoView({ block: "center" }); } }, `${blame.feature}${blame.detail ? `: ${blame.detail}` : ` ${blame.score.toFixed(2)}`}`))) : "");
 }
 

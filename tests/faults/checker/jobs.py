@@ -16,8 +16,8 @@ def check_jobs(report: Report, events: list[Document], jobs: list[Document], mod
     """Count jobs and verdicts that are too many, too few or too early."""
     verdicts = [event for event in model_events if event.get("job_id")]
     report.sizes |= {"events": len(events), "jobs": len(jobs), "verdicts": len(verdicts)}
-    for (event_id, severity), count in Counter((e["event_id"], e["severity"]) for e in events).items():
-        report.blame("events_repeated", count - 1, f"{event_id} ({severity}): {count} times")
+    for (event_id, revision), count in Counter((e["event_id"], e.get("revision", 0)) for e in events).items():
+        report.blame("events_repeated", count - 1, f"{event_id} (revision {revision}): {count} times")
     for job_id, count in Counter(job["job_id"] for job in jobs).items():
         report.blame("jobs_repeated", count - 1, f"{job_id}: {count} times")
     by_job: dict[str, list[Document]] = defaultdict(list)

@@ -20,7 +20,7 @@ FAULTS = {
     "heads_misread": "checkpoints that have read more or fewer predictions or labels than stand below their positions",
     "heads_back": "checkpoints whose number or positions are not after those of the one before",
     "labels_uncounted": "outcomes that the newest checkpoint of a stream at rest does not hold",
-    "events_repeated": "drift events that were sent twice with the same severity",
+    "events_repeated": "records of drift events that were sent twice",
     "jobs_repeated": "retraining jobs that were sent twice",
     "jobs_unasked": "jobs for a drift event whose job before was not refused and had not failed",
     "jobs_overlapping": "jobs of the policy asked for while another had no verdict",

@@ -1,0 +1,204 @@
+"""Writes the dashboards beside it: `python deploy/grafana/build.py`.
+
+Panels are told in one line each, so that a reader sees what is asked and not how a panel is drawn; a test holds the
+files equal to what this writes, and runs every query against a Prometheus that scraped a real run.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent / "dashboards"
+SOURCE = {"type": "prometheus", "uid": "driftline-prometheus"}
+S = '{stream="$stream"}'
+"""The series of the stream that is looked at."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: `queries` are (PromQL, legend)."""
+
+    title: str
+    queries: Sequence[tuple[str, str]]
+    kind: str = "timeseries"
+    unit: str = "short"
+    width: int = 8
+    height: int = 8
+    text: str = ""
+    low: float | None = None
+    high: float | None = None
+    steps: Sequence[tuple[float | None, str]] = ()
+
+
+def stat(title: str, query: str, **more: Any) -> Panel:
+    return Panel(title, [(query, "")], "stat", width=more.pop("width", 4), height=4, **more)
+
+
+RED, AMBER, GREEN, GREY = "red", "orange", "green", "text"
+DRIFT = ((None, GREEN), (0.1, AMBER), (0.2, RED))
+STREAM = [
+    stat("Records a second", f"stream:driftline_predictions:rate1m{S}", unit="reqps"),
+    stat("Accuracy", f"max(driftline_monitor_accuracy_ratio{S})", unit="percentunit", text="Of the newest labelled records."),
+    stat("Version in service", f"max(driftline_model_version{S})"),
+    stat("Drift standing", f"sum(driftline_monitor_drift_standing{S})", steps=((None, GREEN), (1, RED))),
+    stat("Records behind", 'max(driftline_lag_records{stream="$stream",service="consumer"})', steps=((None, GREEN), (1000, AMBER))),
+    stat("Dead letters", f"stream:driftline_dead_letters:ratio5m{S} or vector(0)", unit="percentunit", steps=((None, GREEN), (0.05, RED))),
+    Panel("Accuracy", [(f"max(driftline_monitor_accuracy_ratio{S})", "accuracy"), (f"max(driftline_monitor_estimated_accuracy_ratio{S})", "estimated, without labels"), (f"max(driftline_monitor_target_accuracy_ratio{S})", "target")],
+          unit="percentunit", width=16, low=0, high=1, text="Drift, retrainings and promotions are marked on the line."),
+    Panel("Version by consumer", [(f"driftline_model_version{S}", "{{instance}}")], text="All lines on one level: the swap is done."),
+    Panel("Records answered, by version", [('sum by (version) (rate(driftline_predictions_total{stream="$stream",version=~"$version"}[1m]))', "version {{version}}")], unit="reqps"),
+    Panel("Records refused, by reason", [(f"sum by (reason) (rate(driftline_dead_letters_total{S}[5m]))", "{{reason}}")], unit="reqps"),
+    Panel("From prediction to label", [(f"histogram_quantile(0.5, sum by (le) (rate(driftline_monitor_label_lag_seconds_bucket{S}[10m])))", "half within"),
+          (f"histogram_quantile(0.95, sum by (le) (rate(driftline_monitor_label_lag_seconds_bucket{S}[10m])))", "95 % within")], unit="s"),
+]  # fmt: skip
+DRIFTS = [
+    stat("Concept drift", 'max(driftline_monitor_drift_standing{stream="$stream",kind="concept"})', steps=((None, GREEN), (1, RED))),
+    stat("Data drift", 'max(driftline_monitor_drift_standing{stream="$stream",kind="data"})', steps=((None, GREEN), (1, AMBER))),
+    stat("Prediction drift", 'max(driftline_monitor_drift_standing{stream="$stream",kind="prediction"})', steps=((None, GREEN), (1, AMBER))),
+    stat("Suspecting", f"max(driftline_monitor_concept_suspecting{S})", text="The detector rang, and it is not clear yet.", steps=((None, GREEN), (1, AMBER))),
+    stat("Largest feature drift", f"max(driftline_monitor_feature_drift_psi_max{S})", steps=DRIFT),
+    stat("Labels, share", f"max(driftline_monitor_label_coverage_ratio{S})", unit="percentunit"),
+    Panel("Error rate since its last change", [(f"max(driftline_monitor_concept_error_ratio{S})", "error")], unit="percentunit", width=12, low=0),
+    Panel("Drift events", [(f"sum by (kind, severity) (driftline_monitor_drift_events_total{S})", "{{kind}} {{severity}}")], width=12),
+    Panel("Features that drifted most", [(f"topk(20, driftline_monitor_feature_drift_psi{S})", "{{feature}}")], width=16, height=10, steps=DRIFT,
+          text="Population stability index against the training rows, less what chance brings: above 0.2 is called drifted."),
+    Panel("Now", [(f"sort_desc(topk(20, driftline_monitor_feature_drift_psi{S}))", "{{feature}}")], "bargauge", height=10, steps=DRIFT),
+    Panel("Answers", [(f"driftline_monitor_prediction_drift_psi{S}", "{{variable}}")], width=12, text="The mix of classes, and the confidences."),
+    Panel("Labels", [(f"stream:driftline_labels_joined:rate30m{S}", "joined"), (f"sum(rate(driftline_monitor_labels_orphaned_total{S}[30m]))", "without a prediction"),
+          (f"sum(rate(driftline_monitor_predictions_unlabelled_total{S}[30m]))", "predictions given up")], unit="reqps", width=12),
+]  # fmt: skip
+MODELS = [
+    stat("Version in service", f"max(driftline_model_version{S})"),
+    stat("Swaps", f"max(driftline_model_swaps_total{S})"),
+    stat("Retrainings asked for", 'sum(driftline_monitor_retraining_jobs_total{stream="$stream",state="asked"})'),
+    stat("Training now", f"max(driftline_training_busy{S})", steps=((None, GREY), (1, AMBER))),
+    stat("Waiting for a verdict", f"max(driftline_monitor_retraining_jobs_open{S})"),
+    stat("Load failures", f"sum(driftline_model_load_failures_total{S})", steps=((None, GREEN), (1, RED))),
+    Panel("What became of retrainings", [(f"sum by (verdict) (driftline_training_verdicts_total{S})", "{{verdict}}")], width=12),
+    Panel("Version", [(f"max(driftline_model_version{S})", "consumers"), (f"max(driftline_monitor_model_version{S})", "monitor")], width=12),
+    Panel("Accuracy", [(f"max(driftline_monitor_accuracy_ratio{S})", "accuracy")], unit="percentunit", width=24, low=0, high=1),
+]  # fmt: skip
+OPERATIONS = [
+    Panel("Up", [('up{job="driftline",stream="$stream"}', "{{service}} {{instance}}")], "stat", width=24, height=4, steps=((None, RED), (1, GREEN))),
+    Panel("Records read", [(f"sum by (service, topic) (rate(driftline_records_read_total{S}[1m]))", "{{service}} {{topic}}")], unit="reqps"),
+    Panel("Records behind", [(f"max by (service, topic) (driftline_lag_records{S})", "{{service}} {{topic}}")]),
+    Panel("Time of a batch, 95 %", [(f"histogram_quantile(0.95, sum by (le, service, stage) (rate(driftline_stage_seconds_bucket{S}[5m])))", "{{service}} {{stage}}")], unit="s"),
+    Panel("Records of a batch, median", [(f"histogram_quantile(0.5, sum by (le, service) (rate(driftline_batch_records_bucket{S}[5m])))", "{{service}}")]),
+    Panel("Rounds aborted", [(f"sum by (service, cause) (rate(driftline_aborts_total{S}[5m])) or sum by (service) (0 * driftline_commits_total{S})", "{{service}} {{cause}}")], unit="ops"),
+    Panel("Registry failures", [(f"sum by (service, cause) (increase(driftline_registry_failures_total{S}[15m])) or sum by (service) (0 * driftline_commits_total{S})", "{{service}} {{cause}}")]),
+    Panel("Memory", [(f"sum by (service, instance) (process_resident_memory_bytes{S})", "{{service}} {{instance}}")], unit="bytes"),
+    Panel("CPU", [(f"sum by (service, instance) (rate(process_cpu_seconds_total{S}[1m]))", "{{service}} {{instance}}")], unit="percentunit"),
+    Panel("Age of the monitor's state", [(f"time() - max(driftline_checkpoint_timestamp_seconds{S})", "age")], unit="s"),
+    Panel("Alerts received", [(f"sum by (action) (driftline_alerts_received_total{S})", "{{action}}")], width=12, text="Of the receiver (docs/alerts.md), if one runs."),
+    Panel("Firing", [('ALERTS{alertname=~"Driftline.*",alertstate="firing",stream="$stream"} or vector(0)', "{{alertname}}")], width=12),
+]  # fmt: skip
+DASHBOARDS = {
+    "stream": ("Stream at a glance", STREAM),
+    "drift": ("Drift", DRIFTS),
+    "models": ("Models", MODELS),
+    "operations": ("Operations", OPERATIONS),
+}
+ANNOTATIONS = [
+    ("Drift", f'max by (kind) (driftline_monitor_drift_standing{S}) == 1 unless max by (kind) (driftline_monitor_drift_standing{S} offset 10s) == 1', RED, "{{kind}} drift"),
+    ("Retraining", f"sum by (verdict) (increase(driftline_training_verdicts_total{S}[10s])) > 0", AMBER, "retraining: {{verdict}}"),
+    ("New version", f"max(changes(driftline_model_version{S}[10s])) > 0", GREEN, "new version in service"),
+]  # fmt: skip
+VARIABLES = [
+    ("stream", "label_values(driftline_monitor_info, stream)", "Stream", False),
+    ("version", 'label_values(driftline_predictions_total{stream="$stream"}, version)', "Version", True),
+]
+
+
+def build() -> Iterator[tuple[Path, str]]:
+    """Each dashboard's file and its text."""
+    for uid, (title, panels) in DASHBOARDS.items():
+        yield HERE / f"{uid}.json", json.dumps(dashboard(uid, title, panels), indent=1) + "\n"
+
+
+def dashboard(uid: str, title: str, panels: Sequence[Panel]) -> dict[str, Any]:
+    x = y = row = 0
+    drawn = []
+    for number, panel in enumerate(panels, 1):
+        if x + panel.width > 24:
+            x, y, row = 0, y + row, 0
+        drawn.append(_panel(number, panel, x, y))
+        x, row = x + panel.width, max(row, panel.height)
+    return {
+        "uid": f"driftline-{uid}",
+        "title": f"driftline · {title}",
+        "tags": ["driftline"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": True,
+        "refresh": "10s",
+        "time": {"from": "now-1h", "to": "now"},
+        "timezone": "browser",
+        "graphTooltip": 1,
+        "links": [{"type": "dashboards", "tags": ["driftline"], "title": "driftline", "includeVars": True, "keepTime": True}],
+        "annotations": {
+            "list": [
+                {"name": name, "datasource": SOURCE, "enable": True, "expr": expr, "iconColor": colour, "titleFormat": text, "step": "10s"}
+                for name, expr, colour, text in ANNOTATIONS
+            ]
+        },
+        "templating": {
+            "list": [
+                {
+                    "name": name, "label": label, "type": "query", "datasource": SOURCE, "refresh": 2, "sort": 1,
+                    "query": {"query": query, "refId": name}, "definition": query, "multi": many, "includeAll": many,
+                    **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if many else {}),
+                }
+                for name, query, label, many in VARIABLES
+            ]
+        },
+        "panels": drawn,
+    }  # fmt: skip
+
+
+def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
+    defaults: dict[str, Any] = {"unit": panel.unit}
+    if panel.low is not None:
+        defaults["min"] = panel.low
+    if panel.high is not None:
+        defaults["max"] = panel.high
+    steps = [{"color": colour, "value": value} for value, colour in panel.steps or ((None, GREEN),)]
+    defaults["thresholds"] = {"mode": "absolute", "steps": steps}
+    options: dict[str, Any] = {"reduceOptions": {"calcs": ["lastNotNull"]}}
+    if panel.kind == "timeseries":
+        defaults["custom"] = {"fillOpacity": 8, "lineWidth": 2, "showPoints": "never", "spanNulls": True}
+        options = {
+            "legend": {"displayMode": "list", "placement": "bottom"},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        }
+    elif panel.kind == "stat":
+        options |= {"colorMode": "value", "graphMode": "area"}
+    else:
+        options |= {"orientation": "horizontal", "displayMode": "basic"}
+    return {
+        "id": number,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.text,
+        "datasource": SOURCE,
+        "gridPos": {"x": x, "y": y, "w": panel.width, "h": panel.height},
+        "fieldConfig": {"defaults": defaults, "overrides": []},
+        "options": options,
+        "targets": [
+            {
+                "refId": chr(65 + i),
+                "datasource": SOURCE,
+                "expr": expr,
+                "legendFormat": legend,
+                "instant": panel.kind != "timeseries",
+            }
+            for i, (expr, legend) in enumerate(panel.queries)
+        ],
+    }
+
+
+if __name__ == "__main__":
+    HERE.mkdir(exist_ok=True)
+    for path, text in build():
+        path.write_text(text)

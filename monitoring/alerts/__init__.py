@@ -1,0 +1,1 @@
+"""Alerts that act: a webhook of Alertmanager or Grafana becomes a retraining job."""

@@ -1,0 +1,1 @@
+"""Telling others: drift, retrainings and new versions as webhooks and as CloudEvents on a topic."""
