@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from driftline.broker.guard import guarded
+from driftline.broker.net import free_port
 
 # A service that dies is started again after 0.5 s, 1 s, 2 s … 30 s; one that has run for a minute counts as healthy
 # again. Faster would hammer a broker that is coming back, slower would leave the stream unanswered.
@@ -128,3 +130,22 @@ class Supervisor:
             start_new_session=True,
             env={**os.environ, **self.environment},
         )
+
+
+def add_console(supervisor: Supervisor, spec: Path, port: int = 8765) -> str:
+    """Start the console of a stream at `port`, or where that is taken at a free one; returns its address."""
+    host = "127.0.0.1"
+    chosen = port if port and _free(host, port) else free_port()
+    arguments = ["--spec", str(spec), "--instance", "console-0", "--port", str(chosen)]
+    supervisor.add("console-0", ["run", "console", *arguments])
+    return f"http://{host}:{chosen}"
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -60,6 +60,10 @@ class Topics:
         return f"{self.stream}.model-events"
 
     @property
+    def audit(self) -> str:
+        return f"{self.stream}.audit"
+
+    @property
     def monitor_state(self) -> str:
         return f"{self.stream}.monitor-state"
 
@@ -70,9 +74,9 @@ class Topics:
     def plans(self) -> tuple[TopicPlan, ...]:
         """All topics of the stream.
 
-        Drift events, jobs and verdicts are few and are the stream's history, so they are kept for ever; model
-        events are compacted to the newest of each key (the champion, and one verdict a job), the monitor's state to
-        the newest of each of its parts.
+        Drift events, jobs, verdicts and the audit are few and are the stream's history, so they are kept for ever;
+        model events are compacted to the newest of each key (the champion, and one verdict a job), the monitor's state
+        to the newest of each of its parts.
         """
         return (
             TopicPlan(self.features, True, "delete"),
@@ -82,6 +86,7 @@ class Topics:
             TopicPlan(self.drift_events, False, "delete", keep_forever=True),
             TopicPlan(self.retraining_jobs, False, "delete", keep_forever=True),
             TopicPlan(self.model_events, False, "compact", readable_for_retention=True),
+            TopicPlan(self.audit, False, "delete", keep_forever=True),
             TopicPlan(self.monitor_state, False, "compact"),
             TopicPlan(self.notifications, False, "delete"),
         )

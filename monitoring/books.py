@@ -22,6 +22,8 @@ class Books(msgspec.Struct):
     last : record id and event time of the newest outcome.
     judged : partition of the features → next offset after the last record judged there.
     newest : the highest version watched.
+    paused : a person has paused the policy: it asks for no retraining.
+    paused_at : when a person last said so or the opposite, epoch ms.
     """
 
     wrong: int = 0
@@ -32,6 +34,8 @@ class Books(msgspec.Struct):
     last: tuple[str, int] | None = None
     judged: dict[int, int] = {}
     newest: int = 0
+    paused: bool = False
+    paused_at: int = 0
 
     def outcomes(self, outcomes: Outcomes) -> None:
         """Enter outcomes, at least one."""

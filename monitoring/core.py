@@ -6,6 +6,7 @@ import numpy as np
 
 from driftline.errors import DriftlineError
 from driftline.kafka.interface import Batch, Outgoing, TopicPartition
+from driftline.records.acts import Act, ActKind
 from driftline.records.loop import DriftEvent, DriftKind, ModelEvent
 from driftline.registry.reference import Reference
 from driftline.service.core import Step
@@ -160,6 +161,15 @@ class MonitorCore:
         self._news.heard(event)
         self._policy.happened(event, self._memory.history.total)
 
+    def told(self, act: Act) -> None:
+        """A person did something: 'pause' and 'resume' hold for the policy. An act told again changes nothing."""
+        if (
+            act.result == "done"
+            and act.kind in (ActKind.PAUSE, ActKind.RESUME)
+            and act.at > self._memory.books.paused_at
+        ):
+            self._memory.books.paused, self._memory.books.paused_at = act.kind is ActKind.PAUSE, act.at
+
     @property
     def version(self) -> int | None:
         """The version watched."""
@@ -241,6 +251,8 @@ class MonitorCore:
             return []
         for ended in watch.over():
             self._policy.over(ended)
+        if memory.books.paused:
+            return []
         ask = self._policy.due(
             memory.history.total,
             lambda event: memory.history.count_since(memory.onset(event)),

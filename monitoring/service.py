@@ -4,6 +4,7 @@ import structlog
 
 from driftline.registry.manifest import Manifest
 from driftline.registry.reference import Reference
+from driftline.service.act_follower import ActFollower
 from driftline.service.follower import ModelFollower
 from driftline.service.loop import Hooks, LoopSettings
 from driftline.service.recovery import Checkpointing
@@ -39,6 +40,7 @@ def build(context: ServiceContext) -> Service:
 
     follower = ModelFollower(spec, context.client, registry, load, metrics=RegistryMetrics(context.prometheus))
 
+    acts = ActFollower(spec, context.client)
     shown, restores = float("-inf"), 0
 
     def between() -> None:
@@ -52,9 +54,19 @@ def build(context: ServiceContext) -> Service:
             core.install(champion.version, reference, champion.sequence)
         for event in follower.events():
             core.observe(event)
+        for act in acts.take(restored=core.restores):
+            core.told(act)
         if (now := context.clock.monotonic()) - shown >= METRICS_EVERY:
             shown = now
             metrics.update(core.state())
+
+    def start() -> None:
+        follower.start()
+        acts.start()
+
+    def close() -> None:
+        follower.close()
+        acts.close()
 
     return Service(
         core=core,
@@ -72,6 +84,6 @@ def build(context: ServiceContext) -> Service:
             None if core.version else follower.trouble or "no model in service yet: train one with `driftline train`"
         ),
         detail=lambda: {"version": core.version},
-        start=follower.start,
-        close=follower.close,
+        start=start,
+        close=close,
     )

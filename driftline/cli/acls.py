@@ -14,7 +14,8 @@ def register(app: typer.Typer) -> None:
 
 def show(
     service: Annotated[
-        str | None, typer.Argument(help="producer, consumer, monitor, trainer or operator; by default all of them.")
+        str | None,
+        typer.Argument(help="producer, consumer, monitor, trainer, console or operator; by default all of them."),
     ] = None,
     principal: Annotated[
         str | None,

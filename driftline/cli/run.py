@@ -1,5 +1,6 @@
 """`driftline run SERVICE`: one service in the foreground, as a container or a unit file would start it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,6 +51,41 @@ def trainer(
     from training.service import build
 
     run_service(open_workspace(spec), instance or "trainer-0", build, host=host, port=port)
+
+
+@app.command()
+def console(
+    spec: SpecOption = DEFAULT_SPEC,
+    instance: Instance = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; by default only this machine reaches it.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 takes a free one.")] = 8765,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="DRIFTLINE_CONSOLE_TOKEN_FILE",
+            help="Tokens that let people act, one a line, each alone or as NAME:TOKEN; the variable "
+            "DRIFTLINE_CONSOLE_TOKEN holds one too. Without any the console is read-only.",
+        ),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="A further name that the console may be called by; can be given again.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in this machine's browser.")] = False,
+) -> None:
+    """Show the loop on a page: accuracy, drift, events, versions, jobs, dead letters; and let people act, by token."""
+    from monitoring.console.service import run_console
+
+    run_console(
+        open_workspace(spec),
+        instance or "console-0",
+        host=host,
+        port=port,
+        token_file=token_file,
+        allowed_hosts=tuple(allowed_host or ()),
+        show=show,
+    )
 
 
 @app.command()

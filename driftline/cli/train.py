@@ -34,7 +34,7 @@ def train(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from driftline.cli.card import require_card, write_card
-    from driftline.cli.models import announce
+    from driftline.operations import announce
     from driftline.tables import read_table
 
     stream = stream or "://" in data

@@ -28,7 +28,7 @@ from driftline.model.answers import Decision
 from driftline.model.scorer import open_scorer
 from driftline.records.loop import DriftEvent
 from driftline.service.runtime import StopSignals
-from driftline.supervise import Supervisor
+from driftline.supervise import Supervisor, add_console
 from driftline.tables import read_table
 from driftline.watch.ledger import Ledger
 from driftline.watch.scrape import look
@@ -69,7 +69,9 @@ def run_demo(settings: DemoSettings) -> dict[str, Any]:
         path = str(workspace.path.resolve())
         for service in ("consumer", "monitor", "trainer"):
             supervisor.add(f"{service}-0", ["run", service, "--spec", path, "--instance", f"{service}-0"])
+        address = add_console(supervisor, Path(path))
         console.print("services: consumer, monitor and trainer, each a process of its own")
+        console.print(f"console: [bold]{address}[/] shows all that follows on a page", highlight=False)
         _first_model(workspace, console, stopping)
         stages["first_model"] = time.monotonic() - started
         _await_services(workspace, supervisor, stopping)

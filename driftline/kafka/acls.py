@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from driftline.spec.stream import StreamSpec
 
-Service = Literal["producer", "consumer", "monitor", "trainer", "alerts", "notifier", "operator"]
+Service = Literal["producer", "consumer", "monitor", "trainer", "alerts", "notifier", "console", "operator"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 Resource = Literal["topic", "group", "transactional-id"]
 Operation = Literal["Read", "Write", "Create", "Describe"]
@@ -34,6 +34,7 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
     - 'producer' sends features and labels.
     - 'consumer', 'monitor' and 'trainer' are the services of these names. Their instances must be called
       SERVICE-… (consumer-0), as they are by default: their transactions are named after them.
+    - 'console' reads all that a person may see and writes what a person may do; it is a member of no group.
     - 'alerts' and 'notifier' let alerts in and news out, where they run.
     - 'operator' is the person at the command line: `topics`, `doctor`, `models`, `train`, `retrain`, and the screen of
       `up`.
@@ -49,7 +50,8 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
                 *_member(spec, service, f"{spec.stream}.consumers"),
             ]
         case "monitor":
-            read = (topics.features, topics.predictions, topics.labels, topics.model_events, topics.monitor_state)
+            records = (topics.features, topics.predictions, topics.labels)
+            read = (*records, topics.model_events, topics.monitor_state, topics.audit)
             return [
                 *_topics("Read", *read),
                 *_topics("Write", topics.drift_events, topics.retraining_jobs, topics.monitor_state),
@@ -60,6 +62,13 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
                 *_topics("Read", topics.retraining_jobs, topics.features, topics.labels),
                 *_topics("Write", topics.model_events),
                 *_member(spec, service, f"{spec.stream}.trainers"),
+            ]
+        case "console":
+            seen = (topics.features, topics.predictions, topics.labels, topics.dead_letters)
+            told = (topics.drift_events, topics.retraining_jobs, topics.model_events, topics.audit)
+            return [
+                *_topics("Read", *seen, *told),
+                *_topics("Write", topics.retraining_jobs, topics.model_events, topics.audit),
             ]
         case "alerts":
             return [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from driftline.records.acts import Act
 from driftline.records.base import Record
 from driftline.records.data import DeadLetter, FeatureRecord, Label, Prediction
 from driftline.records.loop import DriftEvent, ModelEvent, RetrainingJob
@@ -22,6 +23,7 @@ RECORDS: dict[str, type[Record]] = {
     "drift-event": DriftEvent,
     "retraining-job": RetrainingJob,
     "model-event": ModelEvent,
+    "act": Act,
 }
 
 

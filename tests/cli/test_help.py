@@ -17,7 +17,7 @@ from tests.cli.conftest import Run
 ISSUED = {
     "demo", "init", "explore", "train", "backtest", "tune", "retrain", "up", "status", "doctor", "spec", "acls",
     "topics",
-    "run consumer", "run monitor", "run trainer", "run alerts", "run notifier", "run broker",
+    "run consumer", "run monitor", "run trainer", "run alerts", "run notifier", "run broker", "run console",
     "produce replay", "produce simulate",
     "models list", "models show", "models card", "models promote", "models rollback",
 }  # fmt: skip

@@ -48,6 +48,7 @@ def _monitor(client: Client, spec: StreamSpec) -> None:
     topics = spec.topics
     _look(client, [topics.model_events])
     _look(client, [topics.monitor_state])
+    _look(client, [topics.audit])
     read = [topics.features, topics.predictions, topics.labels]
     _work(client, spec, "monitor", read, [topics.drift_events, topics.retraining_jobs, topics.monitor_state])
 
@@ -56,6 +57,18 @@ def _trainer(client: Client, spec: StreamSpec) -> None:
     topics = spec.topics
     _look(client, [topics.features, topics.labels])
     _work(client, spec, "trainer", [topics.retraining_jobs], [topics.model_events])
+
+
+def _console(client: Client, spec: StreamSpec) -> None:
+    topics = spec.topics
+    told = [topics.drift_events, topics.retraining_jobs, topics.model_events, topics.audit]
+    _look(client, [topics.features, topics.predictions, topics.labels, topics.dead_letters, *told])
+    writer = client.writer()
+    try:
+        _send(writer.send, [topics.retraining_jobs, topics.model_events, topics.audit])
+        writer.commit(None, {})
+    finally:
+        writer.close()
 
 
 def _alerts(client: Client, spec: StreamSpec) -> None:
@@ -87,6 +100,7 @@ _JOBS: dict[Service, Callable[[Client, StreamSpec], None]] = {
     "consumer": _consumer,
     "monitor": _monitor,
     "trainer": _trainer,
+    "console": _console,
     "alerts": _alerts,
     "notifier": _notifier,
     "operator": _operator,

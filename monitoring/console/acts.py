@@ -1,0 +1,155 @@
+"""What a person at the console can do. Each act is in the audit before it is done, and again with what came of it."""
+
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from driftline import operations
+from driftline.errors import DriftlineError, UsageError
+from driftline.kafka.connect import connect, topic_requests
+from driftline.kafka.interface import Client, Outgoing, Writer
+from driftline.records.acts import Act, ActKind
+from driftline.records.loop import RetrainingJob, Window
+from driftline.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An act that somebody asks for."""
+
+    kind: ActKind
+    subject: str | None
+    actor: str
+    source: str
+    note: str
+
+
+class Sending(Protocol):
+    """Sends records so that they are there when it returns. Raises DriftlineError."""
+
+    def __call__(self, outputs: list[Outgoing]) -> None: ...
+
+
+class Operator:
+    """Does acts.
+
+    Parameters
+    ----------
+    retraining : the window of a retraining now, the labelled records in it, and the drift event it is of.
+    send : by default through the stream's Kafka, with a connection for each act: they are few, and none is held open.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        retraining: Callable[[], tuple[Window, int, str | None]],
+        knows_event: Callable[[str], bool],
+        send: Sending | None = None,
+    ) -> None:
+        self._workspace, self._retraining, self._knows_event = workspace, retraining, knows_event
+        self._send = send or self._through_kafka
+
+    def do(self, wish: Wish) -> dict[str, Any]:
+        """Do it; returns what came of it.
+
+        Raises
+        ------
+        UsageError : it cannot be done; that is in the audit.
+        DriftlineError : Kafka cannot be written; then nothing was done.
+        """
+        act = Act(
+            act_id=f"act-{uuid.uuid4().hex[:16]}",
+            stream=self._workspace.spec.stream,
+            kind=wish.kind,
+            subject=wish.subject,
+            actor=wish.actor,
+            source=wish.source,
+            note=wish.note,
+            at=_now(),
+            result="asked",
+        )
+        self._audit(act)
+        try:
+            detail = self._done(act)
+        except DriftlineError as error:
+            self._audit(act.model_copy(update={"result": "failed", "detail": str(error), "at": _now()}))
+            raise
+        done = act.model_copy(update={"result": "done", "detail": detail, "at": _now()})
+        self._audit(done)
+        return {"act": act.act_id, "detail": detail}
+
+    def _done(self, act: Act) -> str:
+        because = f"{act.kind.value} by {act.actor} at the console" + (f": {act.note}" if act.note else "")
+        match act.kind:
+            case ActKind.RETRAIN:
+                return self._retrain(act, because)
+            case ActKind.PROMOTE:
+                return self._announce(operations.promote(self._workspace, _version(act.subject), because), act)
+            case ActKind.ROLL_BACK:
+                return self._announce(operations.roll_back(self._workspace, because), act)
+            case ActKind.PAUSE:
+                return "the monitor asks for no retraining until the policy is resumed"
+            case ActKind.RESUME:
+                return "the monitor asks for retrainings again"
+            case ActKind.ACKNOWLEDGE:
+                if not act.subject or not self._knows_event(act.subject):
+                    raise UsageError("subject: read an id that no drift event has")
+                return "acknowledged"
+
+    def _retrain(self, act: Act, because: str) -> str:
+        champion = self._workspace.registry.champion()
+        if champion is None:
+            raise UsageError("there is no version in service to improve on; train a first one with `driftline train`")
+        window, labelled, event_id = self._retraining()
+        if not labelled:
+            raise UsageError("no labelled records have been seen yet; there is nothing to learn from")
+        job = RetrainingJob(
+            job_id=f"job-{act.act_id.removeprefix('act-')}",
+            stream=act.stream,
+            requested_by="operator",
+            reason=because,
+            requested_at=_now(),
+            drift_event_id=event_id,
+            champion_version=champion.version,
+            window=window,
+            labelled_records=labelled,
+        )
+        self._send([Outgoing(self._workspace.spec.topics.retraining_jobs, [job.to_json()], [job.job_id.encode()])])
+        return f"{job.job_id} asked for, on {labelled:,} labelled records"
+
+    def _announce(self, event: Any, act: Act) -> str:
+        if event is None:
+            raise UsageError(f"version {act.subject} is in service already")
+        self._send([Outgoing(self._workspace.spec.topics.model_events, [event.to_json()], [event.key])])
+        return f"version {event.version} is in service (before: {event.previous_version or 'none'})"
+
+    def _audit(self, act: Act) -> None:
+        self._send([Outgoing(self._workspace.spec.topics.audit, [act.to_json()], [act.act_id.encode()])])
+
+    def _through_kafka(self, outputs: list[Outgoing]) -> None:
+        with self._writer() as writer:
+            for out in outputs:
+                writer.send(out)
+            writer.commit(None, {})
+
+    @contextmanager
+    def _writer(self) -> Any:
+        client: Client = connect(self._workspace.endpoint("driftline-console"))
+        with closing(client):
+            client.ensure_topics(topic_requests(self._workspace.spec))
+            writer: Writer = client.writer()
+            with closing(writer):
+                yield writer
+
+
+def _version(subject: str | None) -> int:
+    if subject is None or not subject.isdecimal() or not 0 < int(subject) < 2**31:
+        raise UsageError(f"subject: read {subject!r}; expected a version number")
+    return int(subject)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
