@@ -59,13 +59,20 @@ class Console:
     Parameters
     ----------
     names : hosts that the console may be called by; None: any.
+    lock : held by whoever touches the view.
     """
 
     def __init__(
-        self, workspace: Workspace, view: View, operator: Operator, tokens: Tokens, names: frozenset[str] | None
+        self,
+        workspace: Workspace,
+        view: View,
+        operator: Operator,
+        tokens: Tokens,
+        names: frozenset[str] | None,
+        lock: threading.Lock,
     ) -> None:
         self.workspace, self.view, self.operator, self.tokens, self.names = workspace, view, operator, tokens, names
-        self.lock = threading.Lock()
+        self.lock = lock
         self.boot = uuid.uuid4().hex[:8]
         self.closing = threading.Event()
         self.pages = 0

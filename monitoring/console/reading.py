@@ -59,14 +59,11 @@ class TopicReading:
         topics, view, lock = self._spec.topics, self._console.view, self._console.lock
         told = [topics.drift_events, topics.retraining_jobs, topics.model_events, topics.audit]
         data = [topics.features, topics.predictions, topics.labels, topics.dead_letters]
-        if not view.started:
-            starts = _starts(client, data, BACKLOG)
-            view.started = True
-        else:
-            # After a broker's absence: from where it was read to, and where that is gone, from the end.
-            starts = {
-                place: max(start, view.read.get(place, 0)) for place, start in _starts(client, data, BACKLOG).items()
-            }
+        starts = {}
+        for place, end in _ends(client, data).items():
+            # After a broker's absence: from where it was read to, if the topic still is the one that was read.
+            known = view.read.get(place, 0)
+            starts[place] = max(end - BACKLOG, known if known <= end else 0, 0)
         with closing(client.tail(told)) as happened:
             records = client.tail(data, start=starts)
             try:
@@ -169,9 +166,9 @@ def _estimate(one: Look) -> float | None:
     return None
 
 
-def _starts(client: Client, topics: list[str], back: int) -> dict[TopicPartition, int]:
+def _ends(client: Client, topics: list[str]) -> dict[TopicPartition, int]:
     with closing(client.tail(topics, from_end=True)) as tail:
-        return {place: max(end - back, 0) for place, end in tail.positions().items()}
+        return tail.positions()
 
 
 def _behind(tail: Tail) -> int:

@@ -15,6 +15,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from driftline.errors import UsageError
+from driftline.records.loop import Window
 from driftline.service.runtime import configure_logs
 from driftline.workspace import Workspace
 from monitoring.console.acts import Operator
@@ -51,12 +52,17 @@ def read_tokens(path: Path | None) -> Tokens:
 
 def make_console(workspace: Workspace, tokens: Tokens, names: frozenset[str] | None) -> Console:
     """A console that nothing feeds yet."""
-    view = View(workspace.spec)
+    view, lock = View(workspace.spec), threading.Lock()
+
+    def retraining() -> tuple[Window, int, str | None]:
+        with lock:
+            return view.retraining()
 
     def knows(event_id: str) -> bool:
-        return event_id in view.happened.events
+        with lock:
+            return event_id in view.happened.events
 
-    return Console(workspace, view, Operator(workspace, view.retraining, knows), tokens, names)
+    return Console(workspace, view, Operator(workspace, retraining, knows), tokens, names, lock)
 
 
 def run_console(

@@ -34,7 +34,6 @@ class View:
 
     Attributes
     ----------
-    started : somebody has begun to read the topics into it.
     read : topic and partition → next offset to read.
 
     Every section has a number that changes with it (`sections`), so that only what changed is sent.
@@ -63,7 +62,6 @@ class View:
         )
         self._rolling: deque[bool] = deque(maxlen=spec.monitoring.accuracy_window)
         self._right = 0
-        self.started = False
         self.read: dict[tuple[str, int], int] = {}
         self._totals = {"records": 0, "answers": 0, "labels": 0, "outcomes": 0, "letters": 0, "skipped": 0}
         self._seen: deque[tuple[int, int, int, int]] = deque()

@@ -62,7 +62,8 @@ class Served:
         operator = Operator(
             self.workspace, self.view.retraining, lambda event: event in self.view.happened.events, self._send
         )
-        self.console = Console(self.workspace, self.view, operator, Tokens.parse(tokens, "test"), LOOPBACK)
+        guard = Tokens.parse(tokens, "test")
+        self.console = Console(self.workspace, self.view, operator, guard, LOOPBACK, threading.Lock())
 
     # -- feeding --------------------------------------------------------------------------------------------------
 

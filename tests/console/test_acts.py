@@ -159,6 +159,13 @@ class TestReading:
     def test_there_are_no_pages_of_the_framework(self, address: str) -> None:
         assert [request(f"{address}/{path}")[0] for path in ("docs", "redoc", "openapi.json")] == [404] * 3
 
+    def test_a_model_card_is_a_page_without_scripts(self, address: str) -> None:
+        pytest.importorskip("matplotlib", reason="the card's pictures need it")
+        status, page, headers = request(f"{address}/card/2")
+        assert status == 200 and b"<h1>" in page
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert request(f"{address}/card/99")[0] == 404
+
     def test_a_large_body_is_refused(self, address: str) -> None:
         assert request(f"{address}/api/acts", {"act": "pause", "note": "x" * 9_000}, SECRET)[0] == 413
 
