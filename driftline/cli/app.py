@@ -14,6 +14,7 @@ from driftline.cli import (
     doctor,
     explore,
     init,
+    labels_wanted,
     models,
     produce,
     retrain,
@@ -47,7 +48,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, init, explore, train, tune, backtest, retrain, up, status, doctor, spec, topics, acls):
+for module in (
+    demo,
+    init,
+    explore,
+    train,
+    tune,
+    backtest,
+    retrain,
+    labels_wanted,
+    up,
+    status,
+    doctor,
+    spec,
+    topics,
+    acls,
+):
     module.register(app)
 app.add_typer(run.app, name="run")
 app.add_typer(produce.app, name="produce")

@@ -15,7 +15,7 @@ from driftline.cli.app import app
 from tests.cli.conftest import Run
 
 ISSUED = {
-    "demo", "init", "explore", "train", "backtest", "tune", "retrain", "up", "status", "doctor", "spec", "acls",
+    "demo", "init", "explore", "train", "backtest", "tune", "retrain", "labels-wanted", "up", "status", "doctor", "spec", "acls",
     "topics",
     "run consumer", "run monitor", "run trainer", "run alerts", "run notifier", "run broker", "run console",
     "produce replay", "produce simulate",
