@@ -122,7 +122,7 @@ function draw() {
     }
   });
   const axis = $("heat-axis");
-  const text = [head.start, head.start + head.count * head.width].map((ms) => clock(ms, false));
+  const text = head.count ? [head.start, head.start + head.count * head.width].map((ms) => clock(ms, false)) : ["no records yet", ""];
   if (axis.textContent !== text.join("")) axis.replaceChildren(...text.map((one) => h("span", {}, one)));
 }
 
