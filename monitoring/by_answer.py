@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from driftline.spec.monitoring import ConceptDriftSpec
 from monitoring.budget import Budget, concept_rate
-from monitoring.changepoint import best_splits
+from monitoring.changepoint import Baseline, best_splits, known_split
 from monitoring.detector_state import DetectorState
 from monitoring.e_detector import EDetector
 from monitoring.finding import ConceptFinding
@@ -20,6 +20,9 @@ from monitoring.rolling import Rolling, RollingState
 _MOST_ANSWERS = 64
 # A rise is over when this many outcomes of the answer in a row are halfway back.
 _RECOVERY = 100
+
+# What an answer's ring was for must be this much likelier (nats; a factor of 20) than that fewer of its class come.
+_CLEARLY = 3.0
 
 
 class AnswersState(msgspec.Struct):
@@ -39,6 +42,9 @@ class AnswerMonitor:
     still gives the old answer it is wrong nearly always. One e-detector an answer sees that within some ten of its
     outcomes. It rings by mistake at most once in 1 / rate of its own outcomes, and every outcome belongs to one
     answer: so all of them together ring at most once in 1 / rate outcomes, however many answers there are.
+
+    An answer of a class of which fewer records come is wrong more often as well; that is drift of the class mix, and
+    not told here.
 
     After a finding it is silent until the error of that answer has come more than half the way back, or the model has
     hardly given it in `capacity` outcomes.
@@ -158,7 +164,7 @@ class AnswerMonitor:
         if len(times) > 1 and (np.diff(times) < 0).any():
             own = own[np.argsort(times, kind="stable")]
         split, _ = best_splits(self._rows["wrong"][own])
-        if split is None:
+        if split is None or not self._more_often(code, int(own[split.index]), start, end):
             del self._detectors[code]
             return None
         onset = own[split.index]
@@ -176,6 +182,23 @@ class AnswerMonitor:
         self.forget()
         self._standing, self._since_finding, self._active = finding, later, later
         return finding
+
+    def _more_often(self, code: int, onset: int, start: int, end: int) -> bool:
+        """Whether the answer is given wrongly more often, and not only rightly less often.
+
+        If fewer records of a class come, its answers are wrong more often though the model is as good as before: that
+        is drift of the class mix. Among the outcomes that are not right answers of this class, it is given no more
+        often then.
+        """
+        after = np.arange(start, end) >= onset
+        given = self._rows["answer"][start:end] == code
+        others = ~given | self._rows["wrong"][start:end]
+        counts = [(int((given & others & side).sum()), int((others & side).sum())) for side in (~after, after)]
+        (errors, rows), (later_errors, later_rows) = counts
+        if not rows or not later_rows:
+            return True
+        split = known_split(later_errors, later_rows, Baseline(float(rows), float(errors)))
+        return split.after > split.before and split.log_ratio >= _CLEARLY
 
     def _follow(self, standing: ConceptFinding, n: int) -> None:
         self._since_finding += n

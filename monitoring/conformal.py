@@ -22,7 +22,8 @@ def conformal_p_values(wrong: NDArray[np.bool_], rows: float, errors: float, num
 
     References
     ----------
-    Vovk, V., Gammerman, A. and Shafer, G. (2022), Algorithmic Learning in a Random World, 2nd edition, Theorem 11.1.
+    Vovk, V., Gammerman, A. and Shafer, G. (2022), Algorithmic Learning in a Random World, 2nd edition, chapter 2:
+    smoothed conformal p-values are exactly valid.
 
     >>> conformal_p_values(np.array([True, False]), 9.0, 0.0, 0).round(2).tolist()
     [0.09, 0.48]

@@ -46,7 +46,7 @@ class MonitorCore:
         self._spec = spec
         self._topics = spec.topics
         self._decoder = FeatureDecoder(spec)
-        self._policy: Policy = policy or RetrainingPolicy(spec.monitoring.policy)
+        self._policy: Policy = policy or RetrainingPolicy(spec.monitoring.policy, spec.rollout.recall)
         self._new_policy = self._policy.snapshot()
         self._memory = Memory(spec, self._policy)
         self._news = News()
@@ -85,7 +85,7 @@ class MonitorCore:
         memory.join.expire(now_ms)
         if memory.watch is not None:
             found += telling.later(memory.watch)
-        return Step(outputs=[self._announce(event) for event in found] + self._ask(now_ms))
+        return Step(outputs=self._announce(found) + self._ask(now_ms))
 
     def tick(self, now_ms: int) -> Step:
         """Gives up what has waited too long for its other half, and closes events that ended with their version."""
@@ -93,7 +93,7 @@ class MonitorCore:
         memory.join.expire(now_ms)
         if champion is not None and memory.watch is not None and self._news.settled(memory.watch.sequence, now_ms):
             memory.follow(champion)
-        return Step(outputs=[self._announce(event) for event in Telling(self._spec, memory, now_ms).waiting()])
+        return Step(outputs=self._announce(Telling(self._spec, memory, now_ms).waiting()))
 
     def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Nothing to do: the loop restores the state that belongs to these partitions before it brings a record."""
@@ -232,14 +232,18 @@ class MonitorCore:
             told += telling.distribution(watch, DriftKind.PRIOR, changed)
         return told
 
-    def _announce(self, event: DriftEvent) -> Outgoing:
-        if event.counts:
-            self._memory.books.event(event.kind.value, event.severity)
-        if event.state != "closed":
-            self._policy.drifted(event)
-        elif event.closed_because == "recovered":
-            self._policy.over(event.event_id)
-        return Outgoing(self._topics.drift_events, [event.to_json()], [event.event_id.encode()])
+    def _announce(self, found: Sequence[DriftEvent]) -> list[Outgoing]:
+        told: list[Outgoing] = []
+        for event in found:
+            if event.counts:
+                self._memory.books.event(event.kind.value, event.severity)
+            if event.state != "closed":
+                self._policy.drifted(event)
+            elif event.closed_because == "recovered":
+                self._policy.over(event.event_id)
+            if self._policy.tells(event):
+                told.append(Outgoing(self._topics.drift_events, [event.to_json()], [event.event_id.encode()]))
+        return told
 
     def _ask(self, now_ms: int) -> list[Outgoing]:
         memory, watch = self._memory, self._memory.watch
@@ -249,7 +253,12 @@ class MonitorCore:
             self._policy.over(ended)
         if memory.books.paused:
             return []
-        ask = self._policy.due(memory.history.total, lambda event: memory.history.count_since(memory.onset(event)))
+        ask = self._policy.due(
+            memory.history.total,
+            lambda event: memory.history.count_since(memory.onset(event)),
+            now_ms,
+            lambda version: memory.books.by_version.get(version, (0, 0)),
+        )
         if ask is None:
             return []
         feature_ends, label_ends = memory.ends_of_both()

@@ -34,8 +34,9 @@ class EDetector:
 
     Outcomes that depend on each other would make it ring too often. So f is raised to the power at which the bet would
     not win if the outcomes were a Markov chain as correlated as they were seen to be, at the scales at which the bet
-    works (`monitoring.dependence`). Powers below 1 make no bet better than fair (Jensen); that the bound holds with
-    dependence too is calibration, no theorem.
+    works (`monitoring.dependence`). Powers below 1 make no bet better than fair (Jensen). They are measured on the
+    outcomes, though, and the theorem wants them known from the p-values alone: with powers that move, and with
+    dependence, the bound is calibration.
 
     After it rang it starts afresh, and knows nothing but the dependence.
 
@@ -52,9 +53,9 @@ class EDetector:
     References
     ----------
     Shin, J., Ramdas, A. and Rinaldo, A. (2023), E-detectors: a nonparametric framework for sequential change detection,
-    New England Journal of Statistics in Data Science 2(2), Definition 2.2 and Theorem 2.4.
+    New England Journal of Statistics in Data Science 2(2), section 2: e-detectors and their average run length.
     Vovk, V., Petej, I., Nouretdinov, I., Ahlberg, E., Carlsson, L. and Gammerman, A. (2021), Retrain or not retrain:
-    conformal test martingales for change-point detection, COPA, section 3.
+    conformal test martingales for change-point detection, COPA.
 
     >>> rng = np.random.default_rng(1)
     >>> detector = EDetector(1e-6)

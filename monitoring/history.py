@@ -94,6 +94,15 @@ class History:
         chosen = np.flatnonzero(self._rows["version"] == version)
         return self._rows["wrong"][chosen], self._rows["event_time"][chosen], self._rows.first + chosen
 
+    def newest(self, count: int) -> Moment:
+        """The moment from which on there are `count` outcomes, at least one, or all that are kept if they are fewer."""
+        times = self._rows["event_time"]
+        if not len(times):
+            return Moment(0)
+        # Stable, so that of equal times the lower number comes first, as a moment cuts them.
+        first = int(np.argsort(times, kind="stable")[-min(max(count, 1), len(times))])
+        return Moment(int(times[first]), self._rows.first + first)
+
     def count_since(self, moment: Moment) -> int:
         """Outcomes kept from `moment` on."""
         return int(self._since(moment).sum())

@@ -22,9 +22,9 @@ def load_decision(spec: StreamSpec, registry: Registry, version: int) -> Decisio
     return Decision.of(spec, registry.manifest(version))
 
 
-def load_start(spec: StreamSpec, registry: Registry, version: int | None) -> Start | None:
-    """The version's weights to begin from; None unless `training.warm_start`. Raises RegistryError."""
-    if version is None or not spec.training.warm_start:
+def load_start(spec: StreamSpec, registry: Registry, version: int | None, *, asked: bool = False) -> Start | None:
+    """The version's weights to begin from; None unless `training.warm_start` or `asked`. Raises RegistryError."""
+    if version is None or not (spec.training.warm_start or asked):
         return None
     with registry.local_copy(version) as folder:
         return load_weights(folder / WEIGHTS, version)

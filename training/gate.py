@@ -44,13 +44,16 @@ def judge(
     not even badly, and without answers there is no error rate to retrain on. If it does not beat the most frequent
     answer, the reasons say so. A later candidate must beat it: one that is merely less wrong than a broken champion
     would lower what the monitor takes for normal, and no drift would be seen from there. Refused, its drift stays
-    open, and the monitor asks again with a longer window.
+    open, and the monitor asks again with another window. Where all held-out rows are of one class, 0.9 stands in the
+    place of the most frequent answer, which nothing can beat.
     """
     accuracy = f"accuracy {candidate.accuracy:.3f} on {candidate.rows} held-out rows"
     reasons: list[str] = []
     reached = getattr(candidate, rollout.metric)
     # Where these rows do not have the figure, the gain says so.
-    knows = majority is None or reached is None or reached > majority
+    # A slice of one class has nothing to beat: there, nearly always giving that answer is all that can be known.
+    asked = _OF_ONE_CLASS if majority == 1.0 else majority
+    knows = asked is None or reached is None or reached > asked
     of = "" if rollout.metric == "accuracy" else f" in {rollout.metric}"
     if champion is None:
         reasons.append(f"first model: {accuracy}")
@@ -87,6 +90,8 @@ def judge(
     )
 
 
+# What a candidate must exceed where all held-out rows are of one class, as in a stream whose labels come in runs.
+_OF_ONE_CLASS = 0.9
 # Held-out rows of a class below which its recall is noise.
 FEWEST_OF_A_CLASS = 20
 

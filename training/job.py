@@ -25,14 +25,22 @@ def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
     from training.archive import fits, load_archived, load_decision, load_start, load_version
     from training.npz import load_dataset
     from training.recall import Recall
+    from training.returning import returned
     from training.train import train
+    from training.warm import shorter
 
-    spec = request.spec
+    if request.action in ("recall", "rollback"):
+        return returned(request, say)
+    onwards = request.action == "continue"
+    spec = shorter(request.spec) if onwards else request.spec
     registry = Registry(request.registry, spec.stream)
     version = request.champion_version
     champion, decision = None, None
     if version is not None and fits(spec, registry, version):
         champion, decision = load_version(registry, version), load_decision(spec, registry, version)
+    # A sliding window reaches back into worlds that archived versions have learnt: what they score on it is no measure.
+    recall = champion is not None and spec.rollout.recall and request.action == "retrain-onset"
+    archived = load_archived(spec, registry, request.archived) if recall else ()
     outcome = train(
         spec,
         load_dataset(Path(request.data)),
@@ -40,8 +48,8 @@ def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
         Path(request.out),
         champion=champion,
         champion_decision=decision,
-        start=load_start(spec, registry, version),
-        archived=load_archived(spec, registry, request.archived) if champion and spec.rollout.recall else (),
+        start=load_start(spec, registry, version, asked=onwards),
+        archived=archived,
         progress=lambda stage, epoch: say({"stage": stage, **(epoch._asdict() if epoch else {})}),
     )
     if isinstance(outcome, Recall):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from driftline.records.loop import JobAction
 from driftline.registry.manifest import Document, Evaluation, Manifest, Verdict
 from driftline.spec.stream import StreamSpec
 from training.origin import Origin
@@ -24,9 +25,11 @@ class JobRequest(Document):
     """File written by `training.npz.save_dataset`."""
     registry: str
     """Root of the registry, an absolute path or URL."""
+    action: JobAction = "retrain-onset"
+    """What the job asks for."""
     champion_version: int | None = None
     archived: tuple[int, ...] = ()
-    """Versions that may be recalled; those made for another specification are passed over."""
+    """Versions that may be put back into service; those made for another specification are passed over."""
     out: str
     """Folder that the version's files are written into."""
     origin: Origin
@@ -40,10 +43,10 @@ class JobResult(Document):
     """The verdict on a job.
 
     With 'promoted', the files of `manifest`'s version lie in the request's `out`, ready for `Registry.add`; with
-    'recalled', `version` is the one to put back into service.
+    'recalled' or 'rolled-back', `version` is the one to put back into service.
     """
 
-    kind: Literal["promoted", "refused", "recalled"]
+    kind: Literal["promoted", "refused", "recalled", "rolled-back"]
     reasons: tuple[str, ...]
     version: int | None = None
     manifest: Manifest | None = None

@@ -51,6 +51,36 @@ class Recall:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What became of looking through the archive.
+
+    Attributes
+    ----------
+    found : the version that fits best, None if none does.
+    champion : the model in service on the same rows.
+    closest : the most accurate archived version on these rows and its accuracy, whether it fits or not.
+    """
+
+    found: Recall | None
+    champion: Evaluation
+    closest: tuple[int, float] | None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why nothing was recalled, or what was."""
+        if self.found is not None:
+            return self.found.reasons
+        rows = f"the window's {self.champion.rows} rows"
+        if self.closest is None:
+            return ("no archived version can answer this stream",)
+        version, accuracy = self.closest
+        return (
+            f"no archived version fits: version {version} comes closest with {accuracy:.3f} on {rows}, against "
+            f"{self.champion.accuracy:.3f} of the model in service",
+        )
+
+
 def best_archived(
     spec: StreamSpec,
     dataset: Dataset,
@@ -58,11 +88,29 @@ def best_archived(
     archived: Sequence[Archived],
     decision: Decision | None = None,
 ) -> Recall | None:
-    """The archived version that fits all rows of `dataset` best, if it is significantly better than the champion.
+    """The archived version that fits all rows of `dataset` best, if it is significantly better than the champion."""
+    return search(spec, dataset, champion, archived, decision).found
+
+
+def search(
+    spec: StreamSpec,
+    dataset: Dataset,
+    champion: Scorer,
+    archived: Sequence[Archived],
+    decision: Decision | None = None,
+    *,
+    former: bool = False,
+) -> Search:
+    """Look for an archived version that fits all rows of `dataset`.
 
     The rows are new to every version, so all of them count. The p-value is multiplied by the number of versions
     tried (Bonferroni): the best of twenty looks good by chance. Every version decides by its own thresholds;
     `decision` is the champion's.
+
+    Parameters
+    ----------
+    former : these are versions to go back to. They need not be as accurate as when they were made: the mistake is the
+        version that replaced them.
     """
 
     def answered(scorer: Scorer, decision: Decision | None) -> tuple[Evaluation, NDArray[np.bool_]]:
@@ -73,14 +121,18 @@ def best_archived(
 
     in_service, champion_right = answered(champion, decision)
     best: Recall | None = None
+    closest: tuple[int, float] | None = None
     for candidate in archived:
         evaluation, right = answered(candidate.scorer, candidate.decision)
+        if closest is None or evaluation.accuracy > closest[1]:
+            closest = (candidate.version, evaluation.accuracy)
         p_value = min(1.0, mcnemar(right, champion_right) * len(archived))
+        gain = evaluation.accuracy - in_service.accuracy
         fits = (
-            evaluation.accuracy - in_service.accuracy > MINIMUM_GAIN
-            and evaluation.accuracy >= candidate.accuracy - MAXIMUM_LOSS
+            gain > MINIMUM_GAIN
+            and (former or evaluation.accuracy >= candidate.accuracy - MAXIMUM_LOSS)
             and p_value < spec.rollout.significance
         )
         if fits and (best is None or evaluation.accuracy > best.evaluation.accuracy):
             best = Recall(candidate.version, evaluation, in_service, p_value)
-    return best
+    return Search(best, in_service, closest)

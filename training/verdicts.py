@@ -71,6 +71,7 @@ class Verdicts:
             previous_version=job.champion_version,
             job_id=job.job_id,
             drift_event_id=job.drift_event_id,
+            action=job.action,
             at=now_ms,
             reasons=list(reasons),
             metrics=metrics,

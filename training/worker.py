@@ -26,6 +26,7 @@ from training.messages import JobRequest, JobResult, Message
 from training.npz import save_dataset
 from training.origin import Origin
 from training.verdicts import Verdicts
+from training.widening import wide_enough
 
 log = structlog.get_logger()
 
@@ -54,6 +55,7 @@ ARCHIVED = 10
 ATTEMPTS = 2
 # A registry that is away is waited for, up to the job's time limit, and asked again this often.
 ASK_AGAIN_MS = 5_000
+_RETURNS = {"recalled": ModelEventKind.RECALLED, "rolled-back": ModelEventKind.ROLLED_BACK}
 
 
 @dataclass(slots=True)
@@ -209,7 +211,10 @@ class TrainerCore:
     def _gather(self, attempt: Attempt) -> None:
         """On a thread: read the window. The result is one assignment, which `_follow` looks for."""
         try:
-            dataset = self._collect(attempt.job, attempt.stopped.is_set)
+            # The job's window may become another one, so the job is set before the data that says all is there.
+            attempt.job, dataset = wide_enough(
+                self._spec, attempt.job, lambda job: self._collect(job, attempt.stopped.is_set)
+            )
             save_dataset(attempt.folder / "data.npz", dataset)
             attempt.dataset = dataset
         except DriftlineError as error:
@@ -250,7 +255,10 @@ class TrainerCore:
     def _start_child(self, attempt: Attempt, now_ms: int) -> None:
         champion = attempt.champion
         others = [v for v in self._registry.versions() if champion is None or v != champion.version]
+        if attempt.job.action == "rollback":
+            others = [v for v in others if v == attempt.job.target_version]
         request = JobRequest(
+            action=attempt.job.action,
             spec=self._spec,
             data=str(attempt.folder / "data.npz"),
             registry=self._root,
@@ -283,9 +291,9 @@ class TrainerCore:
             if (changed := self._changed(attempt)) is not None:
                 self._end(self._judge.refused(job, now_ms, (changed,), result.metrics, seconds))
                 return
-            version, kind = result.version, ModelEventKind.RECALLED
+            version, kind = result.version, _RETURNS.get(result.kind, ModelEventKind.PROMOTED)
             if result.manifest is not None:
-                version, kind = self._stored(attempt, result.manifest), ModelEventKind.PROMOTED
+                version = self._stored(attempt, result.manifest)
             assert version is not None
             event = self._registry.set_champion(
                 version,

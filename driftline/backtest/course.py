@@ -40,6 +40,7 @@ class Change:
     kind : promoted, recalled, refused, failed or rolled-back.
     seconds : that the answer took on this machine.
     rows : labelled records in its window.
+    trained : whether a model was made for it; a look into the archive makes none.
     """
 
     asked: int
@@ -49,6 +50,7 @@ class Change:
     seconds: float
     rows: int
     reasons: tuple[str, ...] = ()
+    trained: bool = True
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ class Course:
     @property
     def retrainings(self) -> int:
         """Trainings that were run, whatever the gate said of them."""
-        return sum(change.kind in ("promoted", "refused") for change in self.changes)
+        return sum(change.trained and change.kind in ("promoted", "refused") for change in self.changes)
 
     @property
     def training_seconds(self) -> float:

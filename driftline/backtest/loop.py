@@ -97,7 +97,7 @@ def replay(
             began = time.perf_counter()
             events = trainer.answer(job, now_ms)
             seconds = time.perf_counter() - began
-            free = max(free, end) + _takes(plan, events, seconds)
+            free = max(free, end) + _takes(plan, job, events, seconds)
             waiting.append(_Answer(free, end, job, events, seconds))
         tell(end, "")
     rows = plan.start + np.flatnonzero(recording.judged[plan.start :])
@@ -105,10 +105,12 @@ def replay(
     return course
 
 
-def _takes(plan: Plan, events: list[ModelEvent], seconds: float) -> int:
-    """Records that pass until the answer is known; a recall is there at once, for nothing is trained."""
+def _takes(plan: Plan, job: RetrainingJob, events: list[ModelEvent], seconds: float) -> int:
+    """Records that pass until the answer is known; where nothing is trained, it is there at once."""
     if plan.training_takes is None:
         return round(seconds * plan.rate)
+    if job.action in ("recall", "rollback"):
+        return 0
     recalled = all(event.kind in (ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK) for event in events)
     return 0 if recalled else plan.training_takes
 
@@ -122,4 +124,5 @@ def _change(event: ModelEvent, answer: _Answer, row: int) -> Change:
         seconds=answer.seconds / len(answer.events),
         rows=answer.job.labelled_records,
         reasons=tuple(event.reasons),
+        trained=answer.job.action not in ("recall", "rollback"),
     )

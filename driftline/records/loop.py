@@ -118,6 +118,9 @@ class Window(Record):
     labels: dict[int, Span]
 
 
+JobAction = Literal["retrain-onset", "retrain-window", "continue", "recall", "rollback"]
+
+
 class RetrainingJob(Record):
     """What the monitor (or a person) asks of the training module."""
 
@@ -130,6 +133,13 @@ class RetrainingJob(Record):
     champion_version: int
     window: Window
     labelled_records: int = Field(ge=0, description="Labelled records the window held when it was asked for.")
+    action: JobAction = Field(
+        default="retrain-onset",
+        description="retrain-onset: an archived version that fits the window, else a training afresh; retrain-window: "
+        "a training afresh; continue: a training from the weights in service; recall: an archived version or nothing; "
+        "rollback: `target_version`, if it is better on the window, or nothing.",
+    )
+    target_version: int | None = Field(default=None, description="rollback: the version to go back to.")
 
 
 class ModelEventKind(StrEnum):
@@ -160,6 +170,7 @@ class ModelEvent(Record):
     sequence: int = 0
     job_id: str | None = None
     drift_event_id: str | None = None
+    action: JobAction | None = Field(default=None, description="What the job asked for, where it changed nothing.")
     at: EpochMs
     reasons: list[str] = Field(default_factory=list)
     metrics: dict[str, float] = Field(default_factory=dict)

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from driftline.spec.false_alarms import false_alarms_per_record
 from driftline.spec.features import Strict
+from driftline.spec.policy import PolicySpec
 
 
 class ConceptDriftSpec(Strict):
@@ -69,22 +70,6 @@ class DataDriftSpec(Strict):
     )
     minimum_correlation: float = Field(
         default=0.3, ge=0, le=2, description="Change of a pair's rank correlation below which it is not called drift."
-    )
-
-
-class PolicySpec(Strict):
-    """When a drift event becomes a retraining job."""
-
-    retrain_on: tuple[Literal["concept", "data", "prediction", "prior"], ...] = ("concept",)
-    minimum_severity: Literal["warning", "alarm"] = "alarm"
-    minimum_labels: int = Field(
-        default=200, ge=20, description="Labelled records since the onset that a retraining needs."
-    )
-    cool_down_records: int = Field(
-        default=500, ge=0, description="Labelled records after a promotion or refusal before the next job."
-    )
-    maximum_window: int = Field(
-        default=20_000, ge=100, description="Most labelled records a retraining window reaches back over."
     )
 
 

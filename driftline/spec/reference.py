@@ -40,8 +40,6 @@ _MEANINGS = {
     "monitoring.data": "Data drift and prediction drift: [monitoring.data](#monitoringdata).",
     "monitoring.policy": "When drift becomes a retraining job: [monitoring.policy](#monitoringpolicy).",
     "monitoring.concept.detector": "What rings when the error rate may have changed; all are river's.",
-    "monitoring.policy.retrain_on": "Kinds of drift that may ask for a retraining.",
-    "monitoring.policy.minimum_severity": "The least severity that does.",
 }
 
 _HEAD = """\

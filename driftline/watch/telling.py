@@ -15,7 +15,12 @@ def tell(record: DriftEvent | RetrainingJob | ModelEvent) -> str:
         again = ", updated" if record.state == "updated" else ""
         return f"{record.kind} drift ({record.severity}{again}): {record.summary}"
     if isinstance(record, RetrainingJob):
-        return f"retraining asked for by the {record.requested_by}, on {record.labelled_records} labelled records"
+        what = {
+            "recall": "look into the archive",
+            "rollback": f"rollback to version {record.target_version}",
+            "continue": "training from the weights in service",
+        }.get(record.action, "retraining")
+        return f"{what} asked for by the {record.requested_by}, on {record.labelled_records} labelled records"
     because = f": {'; '.join(record.reasons)}" if record.reasons else ""
     took = f" after {record.seconds:.1f} s" if record.seconds else ""
     verb = {
@@ -26,8 +31,12 @@ def tell(record: DriftEvent | RetrainingJob | ModelEvent) -> str:
         ModelEventKind.FAILED: "training failed",
     }[record.kind]
     if record.kind is ModelEventKind.FAILED:
+        verb = f"{record.action} failed" if record.action in ("recall", "rollback") else verb
         return f"{verb}{took}{because}"
     replacing = f", replacing version {record.previous_version}" if record.previous_version else ""
     if record.kind is ModelEventKind.REFUSED:
-        return f"candidate refused{took}{because}"
+        verb = {"recall": "nothing recalled", "rollback": "not rolled back"}.get(
+            record.action or "", "candidate refused"
+        )
+        return f"{verb}{took}{because}"
     return f"version {record.version} {verb}{replacing}{took}{because}"

@@ -54,7 +54,7 @@ class TestTheLoop:
         change = said["strategies"]["policy"]["changes"][0]
         assert change["kind"] == "promoted"
         assert change["row"] >= change["asked_row"] + 100
-        assert change["asked_row"] > CHANGE + 200  # minimum_labels since the onset
+        assert change["asked_row"] > CHANGE + 100  # minimum_labels since the onset
 
     def test_the_model_of_the_new_world_knows_it(self, said: dict[str, Any]) -> None:
         line = said["strategies"]["policy"]["curve"]

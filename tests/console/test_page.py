@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.console.served import SECRET, Served, now
+from tests.parts import missing
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 BROWSER = next(
@@ -26,7 +27,7 @@ COUNT = "window.long = []; new PerformanceObserver(l => window.long.push(...l.ge
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if BROWSER is None:
-        pytest.skip("there is no Chromium on this machine (apt-get install chromium)")
+        missing("there is no Chromium on this machine (Debian: chromium)")
     with playwright.sync_playwright() as running:
         started = running.chromium.launch(executable_path=BROWSER, args=list(QUIET))
         yield started

@@ -67,6 +67,15 @@ def test_it_is_found_though_the_error_of_all_falls() -> None:
     assert 4_000 <= finding.onset.number < 4_100
 
 
+def test_a_class_that_comes_less_often_is_no_concept_drift() -> None:
+    rng = np.random.default_rng(12)
+    labels = np.concatenate([rng.choice(3, 4_000, p=[0.4, 0.3, 0.3]), rng.choice(3, 4_000, p=[0.54, 0.4, 0.06])])
+    answers = np.where(rng.random(8_000) < 0.2, (labels + 1) % 3, labels)
+    wrong = answers != labels
+    assert wrong[4_000:][answers[4_000:] == 2].mean() > wrong[:4_000][answers[:4_000] == 2].mean() + 0.3
+    assert not feed(AnswerMonitor(ConceptDriftSpec(), 20_000), (wrong, answers), range(0, 8_000, 50))
+
+
 def test_false_alarms_stay_within_the_share_however_many_answers_there_are() -> None:
     rng = np.random.default_rng(8)
     rate, n = 1e-4, 3_000

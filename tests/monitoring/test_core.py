@@ -162,11 +162,11 @@ class TestARetrainingIsAskedFor:
         (concept,) = told.of(DriftKind.CONCEPT)
         assert job.drift_event_id == concept.event_id
         assert job.champion_version == 1
-        assert 200 <= job.labelled_records <= 240
+        assert 100 <= job.labelled_records <= 140
         for partition in range(2):
             start, end = job.window.features[partition]
             assert start == concept.onset.features[partition]
-            assert end >= start + 100
+            assert end >= start + 50
             assert job.window.labels[partition][0] == concept.onset.labels[partition]
 
     def test_no_further_back_than_the_largest_window(self) -> None:
@@ -199,8 +199,8 @@ class TestARetrainingIsAskedFor:
         behind = [([b for b in polled if b.topic != features], now) for polled, now in world(spec).batches]
         told = run(fresh_core(spec), behind)
         ((_, job),) = told.jobs
-        assert job.labelled_records >= 200
-        assert all(end - start >= 100 for start, end in job.window.features.values())
+        assert job.labelled_records >= 100
+        assert all(end - start >= 50 for start, end in job.window.features.values())
 
 
 def _verdict(job: RetrainingJob, kind: ModelEventKind, version: int | None = None) -> ModelEvent:

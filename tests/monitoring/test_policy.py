@@ -27,7 +27,7 @@ def verdict(kind: ModelEventKind, job_id: str | None, sequence: int = 0, version
 
 
 def policy(**changes: Any) -> RetrainingPolicy:
-    made = RetrainingPolicy(PolicySpec(**{"minimum_labels": 200, "cool_down_records": 500, **changes}))
+    made = RetrainingPolicy(PolicySpec(**{"minimum_labels": 200, "cool_down_records": 500, "refine": 0, **changes}))
     made.installed(1)
     return made
 

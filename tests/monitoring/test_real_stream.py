@@ -163,7 +163,7 @@ class TestTheShippedStream:
 
     def test_the_job_asks_for_the_new_world_only(self, loop: Loop) -> None:
         _, job = loop.jobs[0]
-        assert job.labelled_records >= 200
+        assert job.labelled_records >= 100
         starts = sum(start for start, _ in job.window.features.values())
         assert abs(starts - (CHANGE - FIRST)) <= 30
 

@@ -106,6 +106,12 @@ def recalls(version: int) -> Act:
     return lambda request: [result("recalled", BETTER, version=version)]
 
 
+def goes_back(request: JobRequest) -> list[Message]:
+    """To the one version offered."""
+    (version,) = request.archived
+    return [{"stage": "rollback"}, result("rolled-back", BETTER, version=version)]
+
+
 def dies(request: JobRequest) -> list[Message]:
     return [
         {"stage": "fit"},

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from driftline.model.columns import Columns
 from tests.training.conftest import numeric_frame, numeric_spec
 from training.data import from_frame
-from training.recall import Archived, best_archived
+from training.recall import Archived, best_archived, search
 
 SPEC = numeric_spec()
 DATA = from_frame(SPEC, numeric_frame(200))
@@ -48,3 +48,17 @@ class TestRecallsAVersionThatKnowsThisWorld:
 
     def test_no_archive(self) -> None:
         assert best_archived(SPEC, DATA, Known(turn=1), []) is None
+
+
+class TestGoingBack:
+    def test_to_a_version_that_is_much_better_though_not_what_it_was(self) -> None:
+        back = search(SPEC, DATA, Known(turn=1), [Archived(1, Known(errs=0.4), 0.97)], former=True)
+        assert back.found is not None
+        assert back.found.version == 1
+
+    def test_not_between_two_that_are_equally_lost(self) -> None:
+        """The world has changed after the promotion: neither knows it."""
+        back = search(SPEC, DATA, Known(errs=0.97), [Archived(1, Known(errs=0.94), 0.97)], former=True)
+        assert back.found is None
+        assert back.closest is not None
+        assert "version 1 comes closest" in back.reasons[0]

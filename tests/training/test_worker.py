@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.training.scripted import (
     Stage,
     complains,
     dies,
+    goes_back,
     hangs,
     promotes,
     recalls,
@@ -38,7 +40,7 @@ ENOUGH = 12
 Collect = Callable[[RetrainingJob, Callable[[], bool]], Dataset]
 
 
-def job(job_id: str = "job-1", champion: int = 1) -> RetrainingJob:
+def job(job_id: str = "job-1", champion: int = 1, **fields: Any) -> RetrainingJob:
     return RetrainingJob(
         job_id=job_id,
         stream=SPEC.stream,
@@ -49,6 +51,7 @@ def job(job_id: str = "job-1", champion: int = 1) -> RetrainingJob:
         champion_version=champion,
         window=Window(features={0: (0, 40)}, labels={0: (0, 40)}),
         labelled_records=40,
+        **fields,
     )
 
 
@@ -610,3 +613,69 @@ class TestTheChild:
             add_version(registry, SPEC, tmp_path, version)
         trainer(promotes).run(job())
         assert registry.versions() == [1, *range(4, 24)], "twenty, and the one before"
+
+
+class TestWhatAJobAsksFor:
+    def test_reaches_the_process_that_does_it(self, trainer: Make) -> None:
+        made = trainer(refuses, refuses)
+        made.run(job("job-1", action="continue"), job("job-2"))
+        assert [request.action for request in made.stage.requests] == ["continue", "retrain-onset"]
+
+    def test_a_rollback_offers_that_version_only(self, trainer: Make, registry: Registry, tmp_path: Path) -> None:
+        for version in (2, 3):
+            add_version(registry, SPEC, tmp_path, version)
+            registry.set_champion(version, ModelEventKind.PROMOTED)
+        (event,) = trainer(goes_back).run(job(champion=3, action="rollback", target_version=1))
+        assert (event.kind, event.version, event.previous_version, event.sequence) == ("rolled-back", 1, 3, 4)
+        assert champion(registry) == (1, 4)
+
+    def test_a_rollback_that_was_not_announced_is_announced_and_not_repeated(
+        self, trainer: Make, registry: Registry, tmp_path: Path
+    ) -> None:
+        add_version(registry, SPEC, tmp_path, 2)
+        registry.set_champion(2, ModelEventKind.PROMOTED)
+        back = job(champion=2, action="rollback", target_version=1)
+        trainer(goes_back).run(back)
+        successor = trainer()
+        (event,) = successor.run(back)
+        assert (event.kind, event.version) == ("rolled-back", 1)
+        assert successor.stage.asked == []
+        assert champion(registry) == (1, 3)
+
+    def test_a_refusal_says_what_it_is_one_of(self, trainer: Make, registry: Registry) -> None:
+        (event,) = trainer(refuses).run(job(action="recall"))
+        assert (event.kind, event.action) == ("refused", "recall")
+        assert champion(registry) == (1, 1)
+
+    def test_a_window_of_one_class_is_made_longer(self, trainer: Make) -> None:
+        """Labels that come in runs leave only one of them since the onset."""
+        frame = numeric_frame(120)
+        frame.loc[20:, "label"] = "a"
+        windows: list[Window] = []
+
+        def collect(job: RetrainingJob, stop: Callable[[], bool]) -> Dataset:
+            windows.append(job.window)
+            return from_frame(SPEC, frame.iloc[job.window.features[0][0] :])
+
+        made = trainer(promotes, collect=collect)
+        window = Window(features={0: (90, 120)}, labels={0: (95, 120)})
+        (event,) = made.run(job().model_copy(update={"window": window}))
+        assert event.kind == "promoted"
+        assert [(w.features[0], w.labels[0]) for w in windows] == [
+            ((90, 120), (95, 120)),
+            ((60, 120), (70, 120)),
+            ((0, 120), (20, 120)),
+        ]
+        assert made.stage.requests[0].origin.window == windows[-1]
+
+    def test_but_not_for_a_look_into_the_archive(self, trainer: Make) -> None:
+        frame = numeric_frame(40)
+        frame["label"] = "a"
+        asked: list[RetrainingJob] = []
+
+        def collect(job: RetrainingJob, stop: Callable[[], bool]) -> Dataset:
+            asked.append(job)
+            return from_frame(SPEC, frame)
+
+        trainer(refuses, collect=collect).run(job(action="recall"))
+        assert len(asked) == 1

@@ -12,6 +12,13 @@ def model_event(kind: str, **fields: Any) -> ModelEvent:
     return ModelEvent(event_id="e", stream="s", kind=kind, at=0, **fields)  # type: ignore[arg-type]
 
 
+def job(**fields: Any) -> RetrainingJob:
+    return RetrainingJob(
+        job_id="j", stream="s", requested_by="policy", reason="r", requested_at=0, champion_version=1,
+        window=Window(features={}, labels={}), labelled_records=240, **fields,
+    )  # fmt: skip
+
+
 def drift_event(**changes: Any) -> DriftEvent:
     values: dict[str, Any] = {
         "event_id": "e", "stream": "s", "kind": DriftKind.CONCEPT, "severity": "alarm", "detector": "adwin",
@@ -42,10 +49,23 @@ def drift_event(**changes: Any) -> DriftEvent:
             "candidate refused after 2.0 s: no better",
         ),
         (model_event("failed", reasons=["19 rows"]), "training failed: 19 rows"),
+        (model_event("refused", action="recall", reasons=["none fits"]), "nothing recalled: none fits"),
+        (model_event("refused", action="rollback", reasons=["no better"]), "not rolled back: no better"),
+        (model_event("failed", action="recall", reasons=["19 rows"]), "recall failed: 19 rows"),
+        (job(action="recall"), "look into the archive asked for by the policy, on 240 labelled records"),
+        (
+            job(action="rollback", target_version=3),
+            "rollback to version 3 asked for by the policy, on 240 labelled records",
+        ),
+        (
+            job(action="continue"),
+            "training from the weights in service asked for by the policy, on 240 labelled records",
+        ),
         (
             drift_event(),
             "concept drift (alarm): errors rose from 0.1 to 0.5",
         ),
+        (job(), "retraining asked for by the policy, on 240 labelled records"),
         (
             drift_event(state="updated", revision=1),
             "concept drift (alarm, updated): errors rose from 0.1 to 0.5",
@@ -53,13 +73,6 @@ def drift_event(**changes: Any) -> DriftEvent:
         (
             drift_event(state="closed", closed_because="recovered", summary="Over: errors rose"),
             "concept drift closed: Over: errors rose",
-        ),
-        (
-            RetrainingJob(
-                job_id="j", stream="s", requested_by="policy", reason="r", requested_at=0, champion_version=1,
-                window=Window(features={}, labels={}), labelled_records=240,
-            ),
-            "retraining asked for by the policy, on 240 labelled records",
         ),
     ],
 )  # fmt: skip
