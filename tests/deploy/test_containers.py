@@ -107,7 +107,7 @@ class TestTheServicesTogether:
             for name in OURS
             if "run" in command_line(SERVICES[name])
         ]
-        assert len(set(names)) == len(names) == 4
+        assert len(set(names)) == len(names) == 5
 
     def test_prometheus_scrapes_the_services_there_are(self) -> None:
         config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
