@@ -99,7 +99,14 @@ class Heat:
     def cells(self, last: int | None = None) -> bytes:
         """The newest `last` columns (None: all), one byte a feature: 0 to 254 at `FULL` or above, 255 unknown."""
         psi = self.timeline["psi"]
-        chosen = psi if last is None else psi[-last:]
+        return self._bytes(psi if last is None else psi[-last:])
+
+    def now(self) -> bytes:
+        """Each feature against the version in service now, as in `cells`; a column may show one before it."""
+        return self._bytes(self.psi.astype(np.float32))
+
+    @staticmethod
+    def _bytes(chosen: NDArray[np.float32]) -> bytes:
         scaled = np.clip(np.nan_to_num(chosen / FULL * 254, nan=255.0), 0, 255)
         known = ~np.isnan(chosen)
         scaled[known] = np.minimum(scaled[known], 254)

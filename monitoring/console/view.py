@@ -24,8 +24,8 @@ COLUMNS, WIDTH_MS, WIDEST_MS = 480, 1_000, 60_000
 RATE_SECONDS = 5
 # The line begins with so many labelled answers; a share of fewer says nothing.
 FEWEST_OUTCOMES = 25
-# Features in the live state, most drifted first; the page asks for more when somebody looks.
-HOTTEST = 40
+# Features named in the live state, most drifted first.
+HOTTEST = 12
 _RECORD_FIELDS = ("record_id", "device_id", "event_time", "features", "schema_version")
 
 
@@ -224,6 +224,7 @@ class View:
             "drifted": int((heat.psi >= self._spec.monitoring.data.minimum_psi).sum()),
             "threshold": self._spec.monitoring.data.minimum_psi,
             "hottest": [[heat.names[i], round(float(heat.psi[i]), 3)] for i in hottest],
+            "now": base64.b64encode(heat.now()).decode(),
             "newest": base64.b64encode(heat.cells(2)).decode(),
         }
 

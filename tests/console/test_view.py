@@ -129,3 +129,14 @@ class TestASectionIsSentOnlyWhenItHasChanged:
         served.drift()
         assert set(served.console.told(known, {"head"})) == {"events", "line"}
         assert set(served.console.told(known, set())) == {"head"}
+
+
+class TestTheIndexOfNow:
+    def test_is_against_the_version_in_service_whatever_the_column_held_before(self, served: Served) -> None:
+        from tests.monitoring.stream import make_reference, numeric_columns
+
+        served.records(100, shift=3.0)
+        moved = make_reference(served.spec, numeric_columns(served.rng.normal(size=(500, 4)) + 3.0))
+        served.view.follow(3, moved)
+        assert set(base64.b64decode(served.view.section("heat")["now"])) == {0}
+        assert set(base64.b64decode(served.view.section("heat")["newest"])[-4:]) == {254}

@@ -104,6 +104,12 @@ function loop() {
   headline(head, champion, standing, open);
 }
 
+// Points of accuracy below the held-out figure from which the page does not say that all is well; how long a version that
+// has just taken over is given to fill the window.
+const SHORT = 0.1, RECOVERING_MS = 600_000;
+
+const promised = (version) => state.registry?.versions.find((one) => one.version === version)?.accuracy ?? 0;
+
 function headline(head, champion, standing, open) {
   let tone = "calm", title, lead;
   if (!head.cluster.ok) {
@@ -121,6 +127,12 @@ function headline(head, champion, standing, open) {
     tone = "bad";
   } else if (!head.totals.records) {
     [title, lead] = ["Ready, and no record yet", `Version ${champion} waits for the first record of ${head.stream}.`];
+  } else if (head.accuracy !== null && promised(champion) - head.accuracy > SHORT) {
+    const job = state.jobs?.jobs.find((one) => one.version === champion);
+    const fresh = job && Date.now() - (job.at + 1000 * (job.seconds ?? 0)) < RECOVERING_MS;
+    title = fresh ? `Version ${champion} has taken over; accuracy is coming back` : `Less right than promised: ${percent(head.accuracy)}`;
+    lead = `${percent(head.accuracy)} of the last ${number(head.window)} labelled answers are right${fresh ? ", most of them of the version before" : ""}; on held-out rows version ${champion} had ${percent(promised(champion))}.`;
+    tone = fresh ? "work" : "warn";
   } else {
     title = head.accuracy === null ? `Version ${champion} answers; no labels yet` : `All is well: ${percent(head.accuracy)} right`;
     lead = `Version ${champion} answers ${rate(head.rates.answers)} records a second, and the monitor sees no open drift.`;

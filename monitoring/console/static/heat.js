@@ -4,7 +4,7 @@ import { $, clock, h, number, percent } from "./dom.js";
 
 const ROW = 24, PER_PAGE = 16, REORDER_EVERY = 5000;
 const canvas = $("cells");
-let head = null, cells = null, names = [], order = [], page = 0, chosen = null, ordered = -Infinity, fetching = false, again = false;
+let head = null, cells = null, names = [], current = null, order = [], page = 0, chosen = null, ordered = -Infinity, fetching = false, again = false;
 let drawn = "", detailAt = 0;
 
 /** The section as the stream tells it: the newest two columns, and whether all must be fetched anew. */
@@ -13,9 +13,10 @@ export async function show(section) {
   $("map").hidden = $("pager").hidden = !section.names;
   if (!section.names) { head = null; $("heat-note").textContent = ""; return; }
   $("heat-note").textContent = `${number(section.names)} features against version ${section.version}; ${section.drifted ? number(section.drifted) : "none"} drifted (index from ${section.threshold})`;
+  current = section.now ? bytesOf(section.now) : null;
   const fits = head && head.revision === section.revision && names.length === section.names && section.count - head.count <= 1;
   if (!fits) { head = null; await fetchAll(); return; }
-  const newest = Uint8Array.from(atob(section.newest), (c) => c.charCodeAt(0));
+  const newest = bytesOf(section.newest);
   if (section.count > head.count) {
     const grown = new Uint8Array(section.count * names.length);
     grown.set(cells);
@@ -27,6 +28,8 @@ export async function show(section) {
   redraw();
   if (chosen && performance.now() - detailAt > 2500) detail(chosen, false);
 }
+
+const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 async function fetchAll() {
   if (fetching) { again = true; return; }
@@ -78,7 +81,7 @@ function draw() {
   const pages = Math.max(Math.ceil(order.length / PER_PAGE), 1);
   page = Math.min(page, pages - 1);
   const rows = order.slice(page * PER_PAGE, (page + 1) * PER_PAGE), n = names.length, last = (head.count - 1) * n;
-  const index = (i) => known(cells[last + i]) / 254;
+  const index = (i) => known(current ? current[i] : cells[last + i]) / 254;
   const key = rows.map((i) => `${i}:${index(i).toFixed(2)}`).join() + chosen;
   if (key !== drawn) {
     drawn = key;
@@ -122,7 +125,7 @@ function draw() {
     }
   });
   const axis = $("heat-axis");
-  const text = [head.start, head.start + head.count * head.width].map((ms) => clock(ms, false));
+  const text = head.count ? [head.start, head.start + head.count * head.width].map((ms) => clock(ms, false)) : ["no records yet", ""];
   if (axis.textContent !== text.join("")) axis.replaceChildren(...text.map((one) => h("span", {}, one)));
 }
 
