@@ -91,6 +91,17 @@ class Casebook:
         """Outcomes of this version ever seen."""
         return self._rows.total
 
+    def f1(self, newest: int) -> dict[int, float]:
+        """F1 of each class code that occurs among the newest outcomes, as truth or as answer."""
+        truth, answer = self._rows["truth"][-newest:], self._rows["answer"][-newest:]
+        if truth.ndim == 1:
+            codes = np.union1d(truth, answer)
+            truth, answer = truth[:, None] == codes, answer[:, None] == codes
+        else:
+            codes = np.arange(truth.shape[1])
+        both, either = (truth & answer).sum(axis=0), truth.sum(axis=0) + answer.sum(axis=0)
+        return {int(c): float(2 * b / e) for c, b, e in zip(codes, both, either, strict=True) if e and c >= 0}
+
     def append(
         self,
         outcomes: Outcomes,

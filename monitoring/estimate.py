@@ -113,8 +113,8 @@ class AccuracyEstimate:
         self._held_out = np.stack([counts, right]) * weight
         self._window = window
         self._answers = Rolling(window, bin=np.uint8)
-        self._outcomes = Rolling(_OUTCOMES, bin=np.uint8, right=np.bool_)
-        self._judged = Rolling(window, bin=np.uint8, right=np.bool_)
+        self._outcomes = Rolling(_OUTCOMES, bin=np.uint8, right=np.bool_, sure=np.float32)
+        self._judged = Rolling(window, bin=np.uint8, right=np.bool_, sure=np.float32)
         self._windows, self._off, self._bias, self._covered = 0, 0.0, 0.0, 0
         self._excess = 0.0
 
@@ -130,15 +130,27 @@ class AccuracyEstimate:
             # A window is compared with what was known before it, so that an estimate is never checked on its own rows.
             room = self._window - self._judged.total % self._window
             part = slice(start, start + room)
-            self._judged.append(bin=bins[part], right=right[part])
+            self._judged.append(bin=bins[part], right=right[part], sure=confidences[part])
             start += room
             if self._judged.total % self._window == 0:
                 self._compare()
-                self._outcomes.append(bin=self._judged["bin"].copy(), right=self._judged["right"].copy())
+                self._outcomes.append(**{name: self._judged[name].copy() for name in ("bin", "right", "sure")})
 
     def now(self) -> Estimate:
         """Of the newest answers."""
         return self._estimate(self._answers["bin"])
+
+    @property
+    def calibration_error(self) -> float:
+        """How far confidence is from accuracy over the newest judged answers, by the reference's bins; nan without one.
+
+        Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017, §2.
+        """
+        n, size = len(self._judged), len(self._middle)
+        if not n:
+            return NAN
+        gap = self._judged["right"].astype(np.float64) - self._judged["sure"]
+        return float(np.abs(np.bincount(self._judged["bin"], weights=gap, minlength=size)).sum() / n)
 
     @property
     def reconciled(self) -> Reconciled:

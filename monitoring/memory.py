@@ -218,6 +218,12 @@ class Memory:
             events=dict(self.books.events),
             jobs=jobs,
             malformed=self.books.malformed,
+            f1=self._f1(watch) if watch else {},
+            calibration_error=watch.estimate.calibration_error if watch else float("nan"),
             estimate=watch.estimate.now() if watch else Estimate(),
             reconciled=watch.estimate.reconciled if watch else Reconciled(),
         )
+
+    def _f1(self, watch: Watch) -> dict[str, float]:
+        by_code = watch.casebook.f1(self._spec.monitoring.accuracy_window)
+        return {self._spec.classes[code]: value for code, value in by_code.items()}

@@ -14,6 +14,9 @@ from monitoring.state import MonitorState
 FEATURES_SHOWN = 200
 """Features with a gauge of their own; each is a time series, and a wide stream must not swamp the server."""
 
+CLASSES_SHOWN = 100
+"""The same for classes."""
+
 _PREFIX = "driftline_monitor"
 
 
@@ -54,6 +57,14 @@ class MonitorMetrics(Collector):
             f"Accuracy of the newest {self._spec.monitoring.accuracy_window} labelled records.",
             state.accuracy,
         )
+        f1 = GaugeMetricFamily(
+            f"{_PREFIX}_f1_ratio", "F1 of the version in service, by class, over the same window.", labels=["class"]
+        )
+        for name in self._spec.classes[:CLASSES_SHOWN]:
+            if name in state.f1:
+                f1.add_metric([name], state.f1[name])
+        yield f1
+        yield _gauge("calibration_error_ratio", "How far confidence is from accuracy.", state.calibration_error)
         estimate, reconciled = state.estimate, state.reconciled
         yield _gauge(
             "estimated_accuracy_ratio",

@@ -21,6 +21,8 @@ class MonitorState:
     events : (kind, severity) → drift events so far; an escalation counts under its new severity.
     jobs : what became of them → how many; 'open' is 0 or 1.
     malformed : values of the predictions and labels topics that could not be read.
+    f1 : class → F1 of the watched version over the newest `monitoring.accuracy_window` outcomes.
+    calibration_error : of the same answers, once their window is full.
     estimate : accuracy of the watched version's newest answers, judged by their confidences.
     reconciled : how far such estimates were off.
     """
@@ -44,5 +46,7 @@ class MonitorState:
     events: dict[tuple[str, str], int] = field(default_factory=dict)
     jobs: dict[str, int] = field(default_factory=dict)
     malformed: int = 0
+    f1: dict[str, float] = field(default_factory=dict)
+    calibration_error: float = float("nan")
     estimate: Estimate = field(default_factory=Estimate)
     reconciled: Reconciled = field(default_factory=Reconciled)

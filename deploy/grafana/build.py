@@ -78,6 +78,8 @@ MODELS = [
     stat("Load failures", f"sum(driftline_model_load_failures_total{S})", steps=((None, GREEN), (1, RED))),
     Panel("What became of retrainings", [(f"sum by (verdict) (driftline_training_verdicts_total{S})", "{{verdict}}")], width=12),
     Panel("Version", [(f"max(driftline_model_version{S})", "consumers"), (f"max(driftline_monitor_model_version{S})", "monitor")], width=12),
+    Panel("F1 by class", [(f"driftline_monitor_f1_ratio{S}", "{{class}}")], unit="percentunit", width=12, low=0, high=1),
+    Panel("How honest its confidence is", [(f"max(driftline_monitor_calibration_error_ratio{S})", "calibration error"), (f"max(driftline_monitor_estimate_error_ratio{S})", "error of estimates without labels")], unit="percentunit", width=12, low=0),
     Panel("Accuracy", [(f"max(driftline_monitor_accuracy_ratio{S})", "accuracy")], unit="percentunit", width=24, low=0, high=1),
 ]  # fmt: skip
 OPERATIONS = [

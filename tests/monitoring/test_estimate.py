@@ -72,11 +72,9 @@ class TestReconciled:
 
     def test_an_estimate_is_never_checked_on_what_it_has_learnt_from(self) -> None:
         """Confidences that say nothing: an estimate that had seen the window's own labels would be right by chance."""
-        rng = np.random.default_rng(7)
         estimate = AccuracyEstimate(reference_of(np.full(100, 0.9, np.float32), np.ones(100, bool)), 50)
         estimate.judged(np.full(50, 0.9, np.float32), np.zeros(50, bool))
         assert estimate.reconciled.error > 0.9
-        del rng
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=8), st.integers(0, 2**16))
@@ -111,3 +109,12 @@ def test_it_goes_on_after_a_restart() -> None:
         estimate.judged(confidence[:50], right[:50])
     assert one.now() == other.now()
     assert one.reconciled == other.reconciled and one.reconciled.windows == 7
+
+
+def test_the_calibration_error_is_the_boast() -> None:
+    rng = np.random.default_rng(4)
+    estimate = AccuracyEstimate(reference_of(*answers(rng, 300)), 2_000)
+    assert np.isnan(estimate.calibration_error)
+    confidence = rng.uniform(0.5, 0.9, 2_000).astype(np.float32)
+    estimate.judged(confidence, rng.random(2_000) < confidence - 0.2)
+    assert estimate.calibration_error == pytest.approx(0.2, abs=0.03)

@@ -28,6 +28,11 @@ class TestTheStateIsShown:
         assert value("accuracy_ratio") == state.accuracy
         assert value("labels_joined_total") == state.join.joined == 1_970
         assert value("label_coverage_ratio") == 1.0
+        assert value("f1_ratio", **{"class": "a"}) == state.f1["a"]
+        assert 0 < min(state.f1.values()) <= max(state.f1.values()) < 1
+        assert value("calibration_error_ratio") == state.calibration_error
+        assert value("estimated_accuracy_ratio") == state.estimate.accuracy
+        assert value("estimated_accuracy_bound_ratio", bound="low") == state.estimate.low < state.estimate.accuracy
         assert value("label_lag_seconds_count") == 1_970
         assert value("label_lag_seconds_sum") == 1_970.0
         assert value("label_lag_seconds_bucket", le="1.0") == 1_970
