@@ -1,7 +1,6 @@
 """`driftline labels-wanted`: which records to label next."""
 
 import csv
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +8,7 @@ from typing import Annotated
 import typer
 
 from driftline.cli.options import DEFAULT_SPEC, ReportOption, SpecOption, open_workspace, write_report
-from driftline.kafka.interface import Batch, Client, TopicPartition
 from driftline.records.loop import DriftEvent
-
-# Seconds without a record after which a topic is taken to be read.
-_SILENCE = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +31,7 @@ def labels_wanted(
     from rich.table import Table
 
     from driftline.kafka.connect import connect
+    from driftline.kafka.stretch import read_newest
     from driftline.wanted import wanted
     from driftline.wire.labels import decode_labels
     from driftline.wire.predictions import decode_predictions
@@ -44,12 +40,12 @@ def labels_wanted(
     stream, topics = workspace.spec, workspace.spec.topics
     client = connect(workspace.endpoint("driftline-cli"))
     try:
-        predictions = decode_predictions(_newest(client, topics.predictions, records), len(stream.classes))
+        predictions = decode_predictions(read_newest(client, [topics.predictions], records), len(stream.classes))
         # A label may be older than the newest predictions' own labels; as many again are looked through.
-        labels = decode_labels(_newest(client, topics.labels, 2 * records), stream.classes)
+        labels = decode_labels(read_newest(client, [topics.labels], 2 * records), stream.classes)
         told = [
             DriftEvent.from_json(value)
-            for batch in _newest(client, topics.drift_events, 1_000)
+            for batch in read_newest(client, [topics.drift_events])
             for value in batch.values
             if value
         ]
@@ -91,30 +87,3 @@ def onset_of_what_stands(told: list[DriftEvent]) -> int | None:
         else:
             standing[event.event_id] = event.onset.event_time
     return min((time for time in standing.values() if time is not None), default=None)
-
-
-def _newest(client: Client, topic: str, records: int) -> list[Batch]:
-    """The newest records of a topic, at least about so many."""
-    look = client.tail([topic], from_end=True)
-    try:
-        ends = look.ends()
-    finally:
-        look.close()
-    each = -(-records // max(len(ends), 1))
-    left: dict[TopicPartition, int] = {place: end for place, end in ends.items() if end}
-    if not left:
-        return []
-    tail = client.tail([topic], start={place: max(end - each, 0) for place, end in left.items()})
-    found: list[Batch] = []
-    try:
-        heard = time.monotonic()
-        while left and time.monotonic() - heard < _SILENCE:
-            for batch in tail.poll(0.2):
-                heard = time.monotonic()
-                found.append(batch)
-                place = (batch.topic, batch.partition)
-                if batch.next_offset >= left.get(place, 0):
-                    left.pop(place, None)
-    finally:
-        tail.close()
-    return found

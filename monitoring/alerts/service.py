@@ -13,6 +13,7 @@ from driftline.errors import DriftlineError, UsageError
 from driftline.kafka.connect import connect, topic_requests
 from driftline.kafka.credentials import read_secret_file
 from driftline.kafka.interface import Client
+from driftline.kafka.stretch import read_newest
 from driftline.records.loop import RetrainingJob
 from driftline.service.runtime import configure_logs
 from driftline.spec.stream import StreamSpec
@@ -25,8 +26,6 @@ log = structlog.get_logger()
 TOKEN = "DRIFTLINE_ALERTS_TOKEN"
 # Shorter ones are guessed; `openssl rand -hex 16` makes one of 32.
 SHORTEST_TOKEN = 16
-# Seconds without a record after which the history of jobs is taken to be read.
-_SILENCE = 2.0
 
 
 def run_alerts(workspace: Workspace, instance: str, *, host: str, port: int) -> None:
@@ -105,17 +104,10 @@ def token_of(spec: StreamSpec, folder: Path) -> str:
 def jobs_so_far(client: Client, spec: StreamSpec) -> list[RetrainingJob]:
     """Every job on the topic, oldest first; what is no job is left out."""
     jobs: list[RetrainingJob] = []
-    tail = client.tail([spec.topics.retraining_jobs])
-    try:
-        heard = time.monotonic()
-        while time.monotonic() - heard < _SILENCE and tail.positions() != tail.ends():
-            for batch in tail.poll(0.2):
-                heard = time.monotonic()
-                for value in batch.values:
-                    try:
-                        jobs.append(RetrainingJob.from_json(value or b""))
-                    except ValueError:
-                        continue
-    finally:
-        tail.close()
+    for batch in read_newest(client, [spec.topics.retraining_jobs]):
+        for value in batch.values:
+            try:
+                jobs.append(RetrainingJob.from_json(value or b""))
+            except ValueError:
+                continue
     return jobs
