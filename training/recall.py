@@ -1,5 +1,6 @@
 """Answering a drift without training: the world may have gone back to what an older version knows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,19 @@ from training.evaluate import correct, evaluate, mcnemar
 MINIMUM_GAIN = 0.05
 # How far below its own held-out accuracy, when it was made, it may score on the window. A version that is merely less
 # wrong than a broken champion does not know this world either, and recalling it would keep a good model from being
-# trained. Half of this is within the noise of 100 rows.
+# trained.
 MAXIMUM_LOSS = 0.08
+# On few rows even a version that knows this world may score lower than that: half of the loss, and two standard errors.
+_ERRORS = 2.0
+
+
+def allowed_loss(accuracy: float, rows: int) -> float:
+    """How far below `accuracy` a version may score on `rows` rows and still be taken to know this world.
+
+    >>> [round(allowed_loss(0.94, rows), 3) for rows in (50, 100, 1_000)]
+    [0.107, 0.087, 0.08]
+    """
+    return max(MAXIMUM_LOSS, MAXIMUM_LOSS / 2 + _ERRORS * math.sqrt(accuracy * (1 - accuracy) / rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ def search(
         gain = evaluation.accuracy - in_service.accuracy
         fits = (
             gain > MINIMUM_GAIN
-            and (former or evaluation.accuracy >= candidate.accuracy - MAXIMUM_LOSS)
+            and (former or evaluation.accuracy >= candidate.accuracy - allowed_loss(candidate.accuracy, len(dataset)))
             and p_value < spec.rollout.significance
         )
         if fits and (best is None or evaluation.accuracy > best.evaluation.accuracy):
