@@ -5,6 +5,7 @@ from typing import Literal
 
 from driftline.errors import UsageError
 from driftline.kafka.interface import Client, Outgoing, TopicPartition
+from driftline.kafka.sending import send_now
 from driftline.records.loop import RetrainingJob, Span, Window
 from driftline.spec.stream import StreamSpec
 
@@ -84,10 +85,5 @@ def ask_for_retraining(
         window=window,
         labelled_records=known,
     )
-    writer = client.writer()
-    try:
-        writer.send(Outgoing(spec.topics.retraining_jobs, [job.to_json()], [job.job_id.encode()]))
-        writer.commit(None, {})
-    finally:
-        writer.close()
+    send_now(client, [Outgoing(spec.topics.retraining_jobs, [job.to_json()], [job.job_id.encode()])])
     return job

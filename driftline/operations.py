@@ -1,6 +1,7 @@
 """What a person does to a stream's models by hand: the same from the command line and from the console."""
 
 import time
+from contextlib import closing
 
 from driftline.errors import DriftlineError, UsageError
 from driftline.records.loop import ModelEvent, ModelEventKind
@@ -52,6 +53,7 @@ def announce(workspace: Workspace, event: ModelEvent, instance: str = "driftline
     """Send a model event, if the stream's Kafka is up; returns whether it was sent."""
     from driftline.kafka.connect import NoCluster, connect, topic_requests
     from driftline.kafka.interface import Outgoing
+    from driftline.kafka.sending import send_now
 
     try:
         client = connect(workspace.endpoint(instance))
@@ -62,9 +64,6 @@ def announce(workspace: Workspace, event: ModelEvent, instance: str = "driftline
         if workspace.spec.kafka.bootstrap == "embedded":
             return False
         raise
-    writer = client.writer()
-    writer.send(Outgoing(workspace.spec.topics.model_events, [event.to_json()], [event.key]))
-    writer.commit(None, {})
-    writer.close()
-    client.close()
+    with closing(client):
+        send_now(client, [Outgoing(workspace.spec.topics.model_events, [event.to_json()], [event.key])])
     return True

@@ -2,20 +2,17 @@
 
 import threading
 from collections import deque
-from contextlib import closing
 
 import structlog
 from pydantic import ValidationError
 
-from driftline.errors import DriftlineError
 from driftline.kafka.interface import Client
 from driftline.records.acts import Act, ActKind
+from driftline.service.listening import listen
 from driftline.spec.stream import StreamSpec
 
 log = structlog.get_logger()
 
-POLL = 0.5
-RETRY_AFTER = 5.0
 # Acts kept for the service to take; of a flood, the newest.
 KEPT = 1_000
 
@@ -57,22 +54,13 @@ class ActFollower:
         return found
 
     def _listen(self) -> None:
-        said = ""
-        while not self._stop.is_set():
-            try:
-                with closing(self._client.tail([self._spec.topics.audit])) as tail:
-                    while not self._stop.is_set():
-                        for batch in tail.poll(POLL):
-                            for value in batch.values:
-                                self._note(value)
-                        said = ""
-            except Exception as error:
-                # This thread is needed for the next act, whatever a client library raises.
-                complaint = str(error) if isinstance(error, DriftlineError) else repr(error)
-                if complaint != said:
-                    log.warning("the audit cannot be read; a pause of the policy is not heard", error=complaint)
-                said = complaint
-                self._stop.wait(RETRY_AFTER)
+        listen(
+            self._client,
+            self._spec.topics.audit,
+            self._note,
+            self._stop,
+            without="the audit cannot be read; a pause of the policy is not heard",
+        )
 
     def _note(self, value: bytes | None) -> None:
         try:

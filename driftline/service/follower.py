@@ -5,18 +5,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
 from typing import Generic, TypeVar
 
 import structlog
 from pydantic import ValidationError
 
-from driftline.errors import DriftlineError
 from driftline.kafka.interface import Client
 from driftline.records.loop import ModelEvent
 from driftline.registry.manifest import Champion, Manifest
 from driftline.registry.registry import Registry
 from driftline.service.champion_watch import ChampionWatch
+from driftline.service.listening import listen
 from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.sparing import Sparing
 from driftline.spec.stream import StreamSpec
@@ -24,9 +23,6 @@ from driftline.spec.stream import StreamSpec
 log = structlog.get_logger()
 T = TypeVar("T")
 
-# One poll of the topic: how long a stop may have to wait for the thread that reads it.
-POLL = 0.5
-RETRY_AFTER = 5.0
 # Shortest time between two looks at the registry, whatever events arrive or sequences are needed.
 REST = 0.2
 # Events kept for a service that reads them; of a flood, the newest.
@@ -129,22 +125,13 @@ class ModelFollower(Generic[T]):
             self._nudged.wait(max(0.0, self._watch.pause - REST))
 
     def _listen(self) -> None:
-        said = ""
-        while not self._stop.is_set():
-            try:
-                with closing(self._client.tail([self._spec.topics.model_events])) as tail:
-                    while not self._stop.is_set():
-                        for batch in tail.poll(POLL):
-                            for value in batch.values:
-                                self._note(value)
-                        said = ""
-            except Exception as error:
-                # This thread is needed for the next event, whatever a client library raises.
-                complaint = str(error) if isinstance(error, DriftlineError) else repr(error)
-                if complaint != said:
-                    log.warning("model events cannot be read; the registry is looked at all the same", error=complaint)
-                said = complaint
-                self._stop.wait(RETRY_AFTER)
+        listen(
+            self._client,
+            self._spec.topics.model_events,
+            self._note,
+            self._stop,
+            without="model events cannot be read; the registry is looked at all the same",
+        )
 
     def _note(self, value: bytes | None) -> None:
         try:

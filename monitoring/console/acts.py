@@ -3,14 +3,15 @@
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from driftline import operations
 from driftline.errors import DriftlineError, UsageError
 from driftline.kafka.connect import connect, topic_requests
-from driftline.kafka.interface import Client, Outgoing, Writer
+from driftline.kafka.interface import Outgoing
+from driftline.kafka.sending import send_now
 from driftline.records.acts import Act, ActKind
 from driftline.records.loop import RetrainingJob, Window
 from driftline.workspace import Workspace
@@ -130,19 +131,9 @@ class Operator:
         self._send([Outgoing(self._workspace.spec.topics.audit, [act.to_json()], [act.act_id.encode()])])
 
     def _through_kafka(self, outputs: list[Outgoing]) -> None:
-        with self._writer() as writer:
-            for out in outputs:
-                writer.send(out)
-            writer.commit(None, {})
-
-    @contextmanager
-    def _writer(self) -> Any:
-        client: Client = connect(self._workspace.endpoint("driftline-console"))
-        with closing(client):
+        with closing(connect(self._workspace.endpoint("driftline-console"))) as client:
             client.ensure_topics(topic_requests(self._workspace.spec))
-            writer: Writer = client.writer()
-            with closing(writer):
-                yield writer
+            send_now(client, outputs)
 
 
 def _version(subject: str | None) -> int:

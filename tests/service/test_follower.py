@@ -12,7 +12,7 @@ import structlog
 from driftline.kafka.interface import Batch, KafkaFault
 from driftline.records import ModelEventKind
 from driftline.registry import Registry
-from driftline.service import champion_watch, follower
+from driftline.service import champion_watch, follower, listening
 from driftline.service.follower import ModelFollower
 from tests.service.watching import SPEC, Loader
 from tests.streams import batch
@@ -89,7 +89,7 @@ class Following(Loader):
 
 @pytest.fixture
 def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Following]:
-    monkeypatch.setattr(follower, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(listening, "RETRY_AFTER", 0.0)
     made = Following(Registry(str(tmp_path / "models"), SPEC.stream), tmp_path)
     yield made
     made.follower.close()
