@@ -28,11 +28,11 @@ from driftline.spec.load import parse_spec
 from driftline.spec.stream import StreamSpec
 from driftline.wire.predictions import Predictions
 from monitoring.budget import budget_of
-from monitoring.concept import ConceptMonitor
-from monitoring.data import DataMonitor
-from monitoring.prediction import PredictionMonitor
-from monitoring.prior import PriorMonitor
-from monitoring.stretch import Rows
+from monitoring.concept.monitor import ConceptMonitor
+from monitoring.distribution.data import DataMonitor
+from monitoring.distribution.prediction import PredictionMonitor
+from monitoring.distribution.prior import PriorMonitor
+from monitoring.distribution.stretch import Rows
 
 BUDGETS = ("1 per 100_000 records", "1 per 1_000_000 records")
 LIFE, BATCH = 250_000, 2_000

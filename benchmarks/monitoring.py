@@ -37,11 +37,11 @@ from driftline.wire.features import Decoded, FeatureDecoder  # noqa: E402
 from driftline.wire.labels import Labels, decode_labels  # noqa: E402
 from driftline.wire.predictions import Predictions, decode_predictions, encode_predictions  # noqa: E402
 from monitoring.core import MonitorCore  # noqa: E402
-from monitoring.criteria import Criteria  # noqa: E402
-from monitoring.data import DataMonitor  # noqa: E402
-from monitoring.geometry import Geometry  # noqa: E402
-from monitoring.history import History  # noqa: E402
-from monitoring.join import LabelJoin  # noqa: E402
+from monitoring.distribution.criteria import Criteria  # noqa: E402
+from monitoring.distribution.data import DataMonitor  # noqa: E402
+from monitoring.distribution.geometry import Geometry  # noqa: E402
+from monitoring.labels.history import History  # noqa: E402
+from monitoring.labels.join import LabelJoin  # noqa: E402
 from monitoring.watch import Watch  # noqa: E402
 from producers.encode import encode_features, encode_labels  # noqa: E402
 

@@ -6,7 +6,7 @@
 2,000 reference rows, a window of 400, each method at level 0.001 a look. Features are normal, in pairs that correlate
 at 0.8; the changed windows keep every marginal. Compared:
 
-- pairs: `monitoring.correlation`, rank correlations of pairs, with its minimum change of 0.3;
+- pairs: `monitoring.distribution.correlation`, rank correlations of pairs, with its minimum change of 0.3;
 - mmd: maximum mean discrepancy with 512 random Fourier features of a Gaussian kernel (Gretton et al. 2012; Rahimi and
   Recht 2007), median bandwidth, null by a block bootstrap of the reference (blocks of 25 rows);
 - logistic, trees: a domain classifier (logistic regression; histogram gradient boosting), two-fold cross-validated, by
@@ -36,11 +36,11 @@ from driftline.registry import Reference, describe_features
 from driftline.registry.reference import describe_pairs
 from driftline.spec import StreamSpec, parse_spec
 from driftline.wire.features import Decoded
-from monitoring.binning import FeatureBinner
-from monitoring.correlation import Pairs
-from monitoring.criteria import Criteria
-from monitoring.data import DataMonitor
-from monitoring.geometry import Geometry
+from monitoring.distribution.binning import FeatureBinner
+from monitoring.distribution.correlation import Pairs
+from monitoring.distribution.criteria import Criteria
+from monitoring.distribution.data import DataMonitor
+from monitoring.distribution.geometry import Geometry
 
 ROWS, WINDOW, LEVEL = 2_000, 400, 1e-3
 Matrix = NDArray[np.float64]
@@ -95,7 +95,7 @@ WORLDS = (
 
 
 class OurPairs:
-    """`monitoring.correlation` as the monitor runs it, without the marginals."""
+    """`monitoring.distribution.correlation` as the monitor runs it, without the marginals."""
 
     def __init__(self, before: Matrix) -> None:
         spec = _spec(before.shape[1])

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from monitoring.outcomes import Outcomes
+from monitoring.labels.outcomes import Outcomes
 
 # Versions whose own accuracy is remembered; as many as a registry keeps by default.
 _VERSIONS = 20

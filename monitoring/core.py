@@ -14,14 +14,14 @@ from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded, FeatureDecoder
 from driftline.wire.labels import decode_labels
 from driftline.wire.predictions import Predictions, decode_predictions
-from monitoring.jobs import retraining_job
-from monitoring.ledger import Ledger
+from monitoring.events.telling import Telling
+from monitoring.labels.outcomes import Outcomes
 from monitoring.memory import Memory
 from monitoring.news import Announced, News
-from monitoring.outcomes import Outcomes
-from monitoring.policy import Policy, RetrainingPolicy
+from monitoring.policy.decision import Policy, RetrainingPolicy
+from monitoring.policy.jobs import retraining_job
 from monitoring.state import MonitorState
-from monitoring.telling import Telling
+from monitoring.store.ledger import Ledger
 
 
 class MonitorCore:

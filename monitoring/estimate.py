@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.registry.reference import Reference
-from monitoring.ledger import Ledger
-from monitoring.rolling import Rolling, RollingState
+from monitoring.store.ledger import Ledger
+from monitoring.store.rolling import Rolling, RollingState
 
 # Held-out rows weigh as much as this many outcomes of the stream at most: what the stream itself says comes first.
 _HELD_OUT_ROWS = 1_000

@@ -10,19 +10,19 @@ from driftline.records.loop import DriftEvent
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.books import Books
-from monitoring.encoding import pack, unpack
+from monitoring.distribution.recurrence import MOST_EARLIER
 from monitoring.ends import Ends
 from monitoring.estimate import Estimate, Reconciled
-from monitoring.history import History, Moment
-from monitoring.join import JoinState, LabelJoin
-from monitoring.ledger import Ledger, part_of
-from monitoring.lifecycle import stored_event
+from monitoring.events.lifecycle import stored_event
+from monitoring.labels.history import History, Moment
+from monitoring.labels.join import JoinState, LabelJoin
+from monitoring.labels.segment_values import SegmentValues, SegmentValuesState
 from monitoring.news import Announced
-from monitoring.policy import Policy, RetrainingPolicy
-from monitoring.recurrence import MOST_EARLIER
-from monitoring.rolling import RollingState
-from monitoring.segment_values import SegmentValues, SegmentValuesState
+from monitoring.policy.decision import Policy, RetrainingPolicy
 from monitoring.state import MonitorState
+from monitoring.store.encoding import pack, unpack
+from monitoring.store.ledger import Ledger, part_of
+from monitoring.store.rolling import RollingState
 from monitoring.watch import Watch, stored_reference
 
 

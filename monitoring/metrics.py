@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from driftline.spec.stream import StreamSpec
-from monitoring.join import LAG_BUCKETS_MS
+from monitoring.labels.join import LAG_BUCKETS_MS
 from monitoring.state import MonitorState
 
 FEATURES_SHOWN = 200

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from monitoring.estimate import Estimate, Reconciled
-from monitoring.outcomes import JoinCounts
+from monitoring.labels.outcomes import JoinCounts
 
 
 @dataclass(frozen=True, slots=True)

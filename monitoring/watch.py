@@ -12,24 +12,24 @@ from pydantic import ValidationError
 from driftline.records.loop import DriftKind
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
-from monitoring.blocks import BlocksState, SlidingBlocks
 from monitoring.budget import budget_of
-from monitoring.by_answer import AnswerMonitor, AnswersState
-from monitoring.casebook import Casebook
-from monitoring.concept import ConceptMonitor
-from monitoring.data import DataMonitor
-from monitoring.e_detector import EDetector
-from monitoring.encoding import DamagedState, pack, unpack
+from monitoring.concept.by_answer import AnswerMonitor, AnswersState
+from monitoring.concept.e_detector import EDetector
+from monitoring.concept.finding import ConceptFinding, ConceptState
+from monitoring.concept.monitor import ConceptMonitor
+from monitoring.distribution.blocks import BlocksState, SlidingBlocks
+from monitoring.distribution.data import DataMonitor
+from monitoring.distribution.past import Past, PastState
+from monitoring.distribution.prediction import PredictionMonitor
+from monitoring.distribution.prior import PriorMonitor
 from monitoring.estimate import AccuracyEstimate, EstimateState
-from monitoring.finding import ConceptFinding, ConceptState
-from monitoring.history import Moment
-from monitoring.ledger import Ledger, part_of
-from monitoring.lifecycle import CaseState, Lifecycle
-from monitoring.past import Past, PastState
-from monitoring.prediction import PredictionMonitor
-from monitoring.prior import PriorMonitor
-from monitoring.rolling import RollingState
-from monitoring.segment_values import DEVICE
+from monitoring.events.lifecycle import CaseState, Lifecycle
+from monitoring.labels.casebook import Casebook
+from monitoring.labels.history import Moment
+from monitoring.labels.segment_values import DEVICE
+from monitoring.store.encoding import DamagedState, pack, unpack
+from monitoring.store.ledger import Ledger, part_of
+from monitoring.store.rolling import RollingState
 
 # Onsets remembered. A policy asks for those of events that stand or wait; for an older one the event's own time does.
 _ONSETS = 256

@@ -10,7 +10,7 @@ from scipy.stats import poisson
 from benchmarks import false_alarms
 from benchmarks.stationary import KINDS, markov
 from driftline.wire.features import Decoded
-from monitoring.data import DataMonitor
+from monitoring.distribution.data import DataMonitor
 
 
 def test_ten_kinds_and_more() -> None:

@@ -12,9 +12,9 @@ from driftline.registry.reference import Reference, describe_features, describe_
 from driftline.spec.load import parse_spec
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
-from monitoring.data import DataMonitor
-from monitoring.outcomes import Outcomes
-from monitoring.prior import PriorMonitor
+from monitoring.distribution.data import DataMonitor
+from monitoring.distribution.prior import PriorMonitor
+from monitoring.labels.outcomes import Outcomes
 from monitoring.watch import Watch
 
 # Outcomes that reach the concept monitor at once; an alarm counts as raised at the last of them.

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from driftline.registry.reference import CategoricalReference, Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import Decoded
-from monitoring.binning import FeatureBinner
 from monitoring.console.timeline import Timeline
-from monitoring.divergence import compare
+from monitoring.distribution.binning import FeatureBinner
+from monitoring.distribution.divergence import compare
 
 COLUMNS, WIDTH_MS, WIDEST_MS = 160, 1_000, 180_000
 # Most records in the window that is compared; a picture needs no more, and a thousand features are a wide matrix.

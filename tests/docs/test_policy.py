@@ -9,8 +9,8 @@ import yaml
 
 from driftline.records import DriftKind
 from driftline.spec import PolicySpec, parse_spec
-from monitoring.policy import action_at
-from tests.monitoring.test_policy import drift
+from monitoring.policy.decision import action_at
+from tests.monitoring.policy.test_policy import drift
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
 EXAMPLES = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]

@@ -51,7 +51,7 @@ def no_fence() -> type[FaultyClient]:
 
 def label_twice() -> type[FaultyClient]:
     """Every tenth batch of labels is shown to the join a second time, and nothing there knows it again."""
-    from monitoring.join import LabelJoin
+    from monitoring.labels.join import LabelJoin
 
     add_labels, first_of, calls = LabelJoin.add_labels, LabelJoin._first_of, [0]
 

@@ -6,7 +6,9 @@ import pytest
 
 import monitoring
 
+MODULES = sorted(module.name for module in pkgutil.walk_packages(monitoring.__path__, "monitoring."))
 
-@pytest.mark.parametrize("name", sorted(module.name for module in pkgutil.iter_modules(monitoring.__path__)))
+
+@pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_are_true(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"monitoring.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

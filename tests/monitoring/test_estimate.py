@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from driftline.registry.reference import Reference
 from monitoring.estimate import AccuracyEstimate
-from monitoring.ledger import Ledger
+from monitoring.store.ledger import Ledger
 
 EDGES = tuple(round(i / 10, 1) for i in range(1, 10))
 

@@ -1,0 +1,1 @@
+"""Concept drift: detectors of a change in how often the model is wrong."""

@@ -1,0 +1,1 @@
+"""What is done at a drift event, and what is not."""

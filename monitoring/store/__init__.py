@@ -1,0 +1,1 @@
+"""The monitor's state as columns and bytes."""
