@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.records.base import EpochMs, Record
 
@@ -154,6 +154,15 @@ class ModelEventKind(StrEnum):
         return self in (ModelEventKind.PROMOTED, ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK)
 
 
+class LogLine(BaseModel):
+    """One line of what a job has come through."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: EpochMs
+    text: str
+
+
 class ModelEvent(Record):
     """What happened to a version.
 
@@ -175,6 +184,9 @@ class ModelEvent(Record):
     reasons: list[str] = Field(default_factory=list)
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float | None = Field(default=None, description="From taking the job to the verdict.")
+    log: list[LogLine] = Field(
+        default_factory=list, description="What the job came through, oldest first: its steps and its newest epochs."
+    )
 
     @property
     def key(self) -> bytes:

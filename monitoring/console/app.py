@@ -132,6 +132,14 @@ def make_app(console: Console, ready: Callable[[], dict[str, Any]], metrics: Cal
         with console.lock:
             return _json(console.view.happened.page(max(before, 0), min(max(count, 1), 200)))
 
+    @app.get("/api/jobs/{job_id}/log")
+    def job_log(job_id: str) -> Response:
+        with console.lock:
+            found = console.view.happened.job_log(job_id)
+        if found is None:
+            raise HTTPException(404, "no verdict on such a job is known here")
+        return _json(found)
+
     @app.get("/api/heat")
     def heat() -> Response:
         with console.lock:

@@ -1,5 +1,6 @@
 """What feeds the console: the stream's topics, the registry and the services, each on a thread of its own."""
 
+import math
 import threading
 import time
 from contextlib import closing
@@ -15,6 +16,7 @@ from driftline.registry.reference import Reference
 from driftline.service.champion_watch import ChampionWatch
 from driftline.service.sparing import Sparing
 from driftline.watch.scrape import Look, look
+from monitoring.console.accuracy import Estimate
 from monitoring.console.app import Console
 
 log = structlog.get_logger()
@@ -154,16 +156,19 @@ def _service(one: Look) -> dict[str, Any]:
         "lag": int(one.total("driftline_lag_records")),
         "job": one.detail.get("job"),
         "progress": one.detail.get("progress") or {},
+        "log": one.detail.get("log") or [],
     }
 
 
-def _estimate(one: Look) -> float | None:
-    """The monitor's estimate of the accuracy, under the unit that its name ends with."""
-    for name in (_ESTIMATE, f"{_ESTIMATE}_ratio"):
-        value = one.value(name)
-        if value is not None and value == value:
-            return value
-    return None
+def _estimate(one: Look) -> Estimate | None:
+    """The monitor's estimate of the accuracy; None from who makes none."""
+    accuracy = one.value(f"{_ESTIMATE}_ratio")
+    if accuracy is None or math.isnan(accuracy):
+        return None
+    bounds = one.samples.get(f"{_ESTIMATE}_bound_ratio", {})
+    low, high = (bounds.get((("bound", bound),), math.nan) for bound in ("low", "high"))
+    known = not math.isnan(low + high)
+    return Estimate(accuracy, low if known else None, high if known else None)
 
 
 def _ends(client: Client, topics: list[str]) -> dict[TopicPartition, int]:

@@ -13,17 +13,14 @@ from driftline.registry.manifest import Manifest
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import FeatureDecoder
+from monitoring.console.accuracy import AccuracyLine, Estimate
 from monitoring.console.happenings import Happenings
 from monitoring.console.heat import Heat
 from monitoring.console.letters import Letters
 from monitoring.console.outcomes import Joined, OutcomeJoin
-from monitoring.console.timeline import Timeline
 
-COLUMNS, WIDTH_MS, WIDEST_MS = 480, 1_000, 60_000
 # Rates are over so many seconds: long enough not to flicker, short enough to be believed.
 RATE_SECONDS = 5
-# The line begins with so many labelled answers; a share of fewer says nothing.
-FEWEST_OUTCOMES = 25
 # Features named in the live state, most drifted first.
 HOTTEST = 12
 _RECORD_FIELDS = ("record_id", "device_id", "event_time", "features", "schema_version")
@@ -47,25 +44,10 @@ class View:
         self.letters = Letters(frozenset(places | {f"features.{feature.name}" for feature in spec.features}))
         self.outcomes = OutcomeJoin(spec)
         self.heat: Heat | None = None
-        self.line = Timeline(
-            {
-                "records": "sum",
-                "answers": "sum",
-                "right": "sum",
-                "joined": "sum",
-                "accuracy": "last",
-                "estimate": "last",
-            },
-            columns=COLUMNS,
-            width_ms=WIDTH_MS,
-            widest_ms=WIDEST_MS,
-        )
-        self._rolling: deque[bool] = deque(maxlen=spec.monitoring.accuracy_window)
-        self._right = 0
+        self.accuracy = AccuracyLine(spec.monitoring.accuracy_window)
         self.read: dict[tuple[str, int], int] = {}
         self._totals = {"records": 0, "answers": 0, "labels": 0, "outcomes": 0, "letters": 0, "skipped": 0}
         self._seen: deque[tuple[int, int, int, int]] = deque()
-        self._estimate: float | None = None
         self._registry: dict[str, Any] = {"champion": None, "versions": [], "trouble": ""}
         self._services: list[dict[str, Any]] = []
         self._cluster = {"ok": False, "message": "connecting"}
@@ -83,7 +65,6 @@ class View:
                 self._features(batch, now_ms)
             elif batch.topic == topics.predictions:
                 self._totals["answers"] += len(batch)
-                self._count("answers", batch)
                 self._outcomes(list(self.outcomes.predictions(batch)))
             elif batch.topic == topics.labels:
                 self._totals["labels"] += len(batch)
@@ -115,11 +96,10 @@ class View:
         """So many records were passed over, because reading could not keep up."""
         self._totals["skipped"] += records
 
-    def estimated(self, accuracy: float | None, now_ms: int) -> None:
+    def estimated(self, estimate: Estimate | None, now_ms: int) -> None:
         """The monitor's estimate of the accuracy, where it makes one."""
-        self._estimate = accuracy
-        if accuracy is not None:
-            self.line.set("estimate", now_ms, accuracy)
+        self.accuracy.estimated(estimate, now_ms)
+        if estimate is not None:
             self._changed("line")
 
     def cluster(self, ok: bool, message: str = "") -> None:
@@ -189,25 +169,17 @@ class View:
             "cluster": self._cluster,
             "totals": self._totals,
             "rates": self._rates(),
-            "accuracy": self._accuracy(),
-            "window": len(self._rolling),
-            "estimate": self._estimate,
+            "accuracy": self.accuracy.now,
+            "window": self.accuracy.window,
+            "estimate": self.accuracy.estimate and self.accuracy.estimate._asdict(),
             "answering": self.outcomes.answering,
             "paused": None
             if self.happened.paused is None
-            else {"by": self.happened.paused.actor, "at": self.happened.paused.at},
+            else self.happened.paused.model_dump(include={"actor", "at", "note"}),
         }
 
     def _show_line(self) -> dict[str, Any]:
-        line = self.line
-        return {
-            "start": line.start,
-            "width": line.width_ms,
-            "accuracy": _numbers(line["accuracy"]),
-            "estimate": _numbers(line["estimate"]),
-            "records": [int(n) for n in line["records"][:, 0]],
-            "marks": self.happened.marks(),
-        }
+        return {**self.accuracy.shown(), "marks": self.happened.marks(), "pauses": list(self.happened.pauses)}
 
     def _show_heat(self) -> dict[str, Any]:
         heat = self.heat
@@ -250,7 +222,8 @@ class View:
 
     def _features(self, batch: Batch, now_ms: int) -> None:
         self._totals["records"] += len(batch)
-        self._count("records", batch)
+        self.accuracy.records(batch)
+        self._changed("line")
         if self.heat is None:
             return
         if (extra := len(batch) - 8 * self.heat.rows) > 0:
@@ -267,20 +240,8 @@ class View:
         self.heat.take(decoded, np.array([written[offset] for offset in decoded.offsets.tolist()], dtype=np.int64))
         self._changed("heat")
 
-    def _count(self, row: str, batch: Batch) -> None:
-        times, counts = np.unique(np.asarray(batch.timestamps) // WIDTH_MS, return_counts=True)
-        for time, count in zip(times.tolist(), counts.tolist(), strict=True):
-            self.line.set(row, time * WIDTH_MS, count)
-        self._changed("line")
-
     def _outcomes(self, joined: list[Joined]) -> None:
-        for one in joined:
-            if len(self._rolling) == self._rolling.maxlen:
-                self._right -= self._rolling[0]
-            self._rolling.append(one.correct)
-            self._right += one.correct
-            if len(self._rolling) >= FEWEST_OUTCOMES:
-                self.line.set("accuracy", one.at, self._right / len(self._rolling))
+        self.accuracy.outcomes(joined)
         self._totals["outcomes"] += len(joined)
         if joined:
             self._changed("line")
@@ -293,15 +254,8 @@ class View:
         names = ("records", "answers", "labels")
         return {name: round((last[i + 1] - first[i + 1]) / seconds, 1) for i, name in enumerate(names)}
 
-    def _accuracy(self) -> float | None:
-        return round(self._right / len(self._rolling), 4) if self._rolling else None
-
     def _changed(self, section: str) -> None:
         self._numbers[section] += 1
-
-
-def _numbers(cells: Any) -> list[float | None]:
-    return [None if value != value else round(float(value), 4) for value in cells[:, 0]]
 
 
 def _version(manifest: Manifest) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import uvicorn
 import yaml
 
 from driftline.kafka.interface import Batch, KafkaFault, Outgoing
-from driftline.records import Blame, DriftEvent, DriftKind, Label, Position, Prediction
+from driftline.records import Blame, DriftEvent, DriftKind, Label, Position, Prediction, RetrainingJob, Window
 from driftline.registry import Registry
 from driftline.workspace import Workspace
 from monitoring.console.acts import Operator
@@ -146,6 +146,20 @@ def event(number: int, severity: str = "alarm") -> DriftEvent:
         onset=here,
         features=[Blame(feature="x0001", score=0.7, detail="mean 0 → 2")],
         summary=f"Model 2 is wrong more often (number {number}).",
+    )
+
+
+def job(job_id: str) -> RetrainingJob:
+    """A job of the policy's."""
+    return RetrainingJob(
+        job_id=job_id,
+        stream="pumps",
+        requested_by="policy",
+        reason="Model 2 is wrong more often.",
+        requested_at=now(),
+        champion_version=2,
+        window=Window(features={0: (0, 80)}, labels={0: (0, 80)}),
+        labelled_records=80,
     )
 
 

@@ -115,7 +115,7 @@ class TestWhatAnActDoes:
 
     def test_pausing_is_shown(self, served: Served, address: str) -> None:
         request(f"{address}/api/acts", {"act": "pause"}, SECRET)
-        assert served.view.section("head")["paused"]["by"] == "anna"
+        assert served.view.section("head")["paused"]["actor"] == "anna"
         request(f"{address}/api/acts", {"act": "resume"}, SECRET)
         assert served.view.section("head")["paused"] is None
 

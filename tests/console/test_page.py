@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.console.served import SECRET, Served, now
+from driftline.records import ModelEvent
+from driftline.records.loop import LogLine
+from monitoring.console.accuracy import Estimate
+from tests.console.served import SECRET, Served, job, kind, now
 from tests.parts import missing
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -114,6 +117,62 @@ class TestItLives:
                 playwright.expect(page.locator(f"#{name}-empty")).to_be_visible()
 
 
+class TestAJobUnderWay:
+    def test_shows_how_far_it_is_and_its_log_which_stays_when_it_has_ended(self, page: Any, served: Served) -> None:
+        lines = [{"at": now(), "text": "fit"}, {"at": now(), "text": "epoch 13 of 40: loss 0.412"}]
+        at_work = {"name": "trainer-0", "ready": True, "message": "", "read": 1, "lag": 0, "job": "j", "log": lines}
+        with served.console.lock:
+            served.view.services(
+                [{**at_work, "progress": {"stage": "fit", "epoch": 13, "epochs": 40, "val_loss": 0.5}}]
+            )
+        served.feed(served.spec.topics.retraining_jobs, [job("j").to_json()])
+        with served.running() as address:
+            page.goto(address)
+            see(page, "#st-trainer", "training, epoch 13 of 40, held-out loss 0.500")
+            see(page, "#jobs .log", "epoch 13 of 40: loss 0.412")
+            assert page.evaluate("document.querySelector('#jobs .progress i').style.width") == "32.5%"
+            with served.console.lock:
+                served.view.services([{**at_work, "job": None, "log": [], "progress": {}}])
+            told = [*(LogLine.model_validate(line) for line in lines), LogLine(at=now(), text="export")]
+            verdict = ModelEvent(event_id="x", stream="pumps", kind=kind("refused"), job_id="j", at=now(), log=told)
+            served.feed(served.spec.topics.model_events, [verdict.to_json()])
+            see(page, "#jobs .pill", "refused")
+            see(page, "#jobs .log", "export")
+            page.locator("#jobs summary").click()
+            playwright.expect(page.locator("#jobs .log")).to_be_hidden()
+
+    def test_that_no_service_here_knows_says_so(self, page: Any, served: Served) -> None:
+        served.feed(served.spec.topics.retraining_jobs, [job("j").to_json()])
+        with served.running() as address:
+            page.goto(address)
+            see(page, "#jobs", "its trainer cannot be seen from here")
+
+
+class TestTheEstimate:
+    def test_is_drawn_with_its_interval(self, page: Any, served: Served) -> None:
+        at = now()
+        for i in range(8):
+            served.view.estimated(Estimate(0.8, 0.62, 0.95), at - 16_000 + 2_000 * i)
+        with served.running() as address:
+            page.goto(address)
+            see(page, "#st-truth", "estimate 80.0 % (62.0–95.0 %)")
+            playwright.expect(page.locator("#legend-estimate")).to_be_visible()
+            page.focus("#line")
+            page.keyboard.press("Home")
+            assert "estimate 80.0\u00a0% (62.0–95.0\u00a0%)" in page.get_attribute("#line", "aria-valuetext")
+            # A point of the band that lies on no line, and one outside it: columns between two estimates have it too.
+            found = page.evaluate(
+                """() => {
+                    const c = document.getElementById('line'), g = c.getContext('2d'), r = devicePixelRatio;
+                    const filled = (x, y) => g.getImageData(x * r, y * r, 1, 1).data[3] > 0;
+                    const base = c.clientHeight - 24, y = (v) => base - ((v - 0.5) / 0.5) * (base - 22);
+                    const columns = [...Array(85).keys()].map((i) => 60 + 4 * i);
+                    return [0.93, 0.985].map((v) => columns.filter((x) => filled(x, y(v))).length);
+                }"""
+            )
+            assert found[0] > 80 and found[1] < 10, found
+
+
 class TestActing:
     @pytest.mark.parametrize(
         ("button", "said"),
@@ -151,9 +210,12 @@ class TestActing:
             page.click("button[data-act=pause]")
             page.click("#ask-yes")
             see(page, "#st-monitor", "paused")
+            see(page, "#paused", re.compile("The policy is paused. anna paused it at .* Drift is still told"))
+            playwright.expect(page.locator("#legend-pause")).to_be_visible()
             page.click("button[data-act=resume]")
             page.click("#ask-yes")
             see(page, "#st-monitor", "quiet")
+            playwright.expect(page.locator("#paused")).to_be_hidden()
 
     def test_a_wrong_token_is_said_and_not_kept(self, page: Any, served: Served) -> None:
         with served.running() as address:

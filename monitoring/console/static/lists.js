@@ -43,27 +43,63 @@ $("events-more").addEventListener("click", async () => {
 });
 
 const STATES = { open: ["under way", "work"], promoted: ["promoted", "good"], recalled: ["recalled", "good"], refused: ["refused", "warn"], failed: ["failed", "bad"], "rolled-back": ["rolled back", "warn"] };
-let jobsShown = { total: 0, jobs: [] };
+let jobsShown = { total: 0, jobs: [] }, working = new Map();
 
 export function jobs(section, services) {
   if (section) jobsShown = section;
   $("jobs-empty").hidden = jobsShown.jobs.length > 0;
   $("jobs-note").textContent = jobsShown.total ? `${number(jobsShown.total)} in all` : "";
-  const working = new Map(services.filter((one) => one.job).map((one) => [one.job, one.progress]));
-  refill($("jobs"), JSON.stringify([jobsShown.jobs, [...working]]), () => jobsShown.jobs.map((job) => {
-    const progress = working.get(job.id);
+  if (services) working = new Map(services.filter((one) => one.job).map((one) => [one.job, one]));
+  refill($("jobs"), JSON.stringify([jobsShown.jobs, [...working], [...logs].map(([id, lines]) => [id, lines.length])]), () => jobsShown.jobs.map((job) => {
+    const live = working.get(job.id);
     const [name, tone] = STATES[job.state] ?? [job.state, ""];
     return h("li", {},
       h("div", { class: "row" }, h("span", { class: `pill ${tone}` }, job.version && job.state !== "open" ? `${name}: version ${job.version}` : name), when(job.at), h("span", { class: "push when" }, job.seconds ? `${job.seconds.toFixed(1)} s` : "")),
       h("p", { class: "say" }, job.reason),
       h("p", { class: "sub" }, `asked for by the ${job.by}, on ${number(job.labelled)} labelled records`),
-      progress ? h("div", {}, h("p", { class: "sub" }, told(progress)), h("div", { class: "progress", "aria-hidden": "true" }, h("i"))) : "",
-      job.reasons.length ? h("p", { class: "sub" }, job.reasons.join("; ")) : "");
+      job.state === "open" ? under(live) : "",
+      job.reasons.length ? h("p", { class: "sub" }, job.reasons.join("; ")) : "",
+      log(job, live));
   }));
+  for (const list of document.querySelectorAll(".log.live")) list.scrollTop = list.scrollHeight;
 }
 
-export const told = (progress) => Object.entries(progress).filter(([, value]) => typeof value !== "object").slice(0, 4)
-  .map(([key, value]) => (key === "stage" ? value : `${key.replaceAll("_", " ")} ${typeof value === "number" && !Number.isInteger(value) ? value.toFixed(3) : value}`)).join(", ");
+const STAGES = { gather: "reading its window", recall: "asking archived versions", rollback: "comparing with the version before", fit: "training", evaluate: "evaluating on held-out rows", refit: "training on all rows", export: "exporting", latency: "measuring its latency" };
+
+/** How far a training is, in words. */
+export const told = (progress) => !progress?.stage ? "" : `${STAGES[progress.stage] ?? progress.stage}${progress.epoch ? `, epoch ${progress.epoch} of ${progress.epochs}` : ""}${typeof progress.val_loss === "number" ? `, held-out loss ${progress.val_loss.toFixed(3)}` : ""}`;
+
+function under(live) {
+  if (!live) return h("p", { class: "sub" }, "waits to be taken, or its trainer cannot be seen from here");
+  const { epoch, epochs } = live.progress, bar = h("i");
+  if (epoch) bar.style.width = `${(100 * epoch) / epochs}%`;
+  return h("div", {}, h("p", { class: "sub" }, told(live.progress) || "taken"), h("div", { class: epoch ? "progress" : "progress waits", "aria-hidden": "true" }, bar));
+}
+
+// Logs of ended jobs that were asked for; and which logs a person has opened or shut, over what is drawn anew.
+const logs = new Map(), wanted = new Map();
+
+function log(job, live) {
+  if (!live && !job.lines) return "";
+  // Whoever has watched a job to its end goes on seeing what it came through.
+  if (live && !wanted.has(job.id)) wanted.set(job.id, true);
+  const open = wanted.get(job.id) ?? false;
+  if (open && !live) readLog(job.id);
+  const lines = live ? live.log : logs.get(job.id);
+  return h("details", { open, "data-key": `log ${job.id}` },
+    h("summary", { "data-key": `log of ${job.id}`, onclick: (event) => { const opens = !event.currentTarget.parentElement.open; wanted.set(job.id, opens); if (opens && !live) readLog(job.id); } }, live ? "Log, as it grows" : `Log (${number(job.lines)} lines)`),
+    lines ? h("ol", { class: live ? "log live" : "log", tabindex: "0", "aria-label": "Log of the job" }, ...lines.map((line) => h("li", {}, h("span", { class: "when" }, clock(line.at)), line.text))) : h("p", { class: "sub" }, "…"));
+}
+
+async function readLog(id) {
+  if (logs.has(id)) return;
+  logs.set(id, []);
+  try {
+    const answer = await fetch(`api/jobs/${encodeURIComponent(id)}/log`);
+    logs.set(id, answer.ok ? await answer.json() : [{ at: Date.now(), text: (await answer.json()).detail }]);
+  } catch { logs.delete(id); return; }
+  jobs();
+}
 
 export function versions(section) {
   $("versions-empty").hidden = section.versions.length > 0 || Boolean(section.trouble);
