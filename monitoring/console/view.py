@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from driftline.kafka.interface import Batch
-from driftline.records.loop import Window
 from driftline.registry.manifest import Manifest
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
@@ -141,21 +140,6 @@ class View:
     def section(self, name: str) -> Mapping[str, Any]:
         """What the page needs of a section."""
         return getattr(self, f"_show_{name}")()  # type: ignore[no-any-return]
-
-    def retraining(self) -> tuple[Window, int, str | None]:
-        """A window for a retraining now: since the newest open alarm's onset, else all outcomes that are kept.
-
-        Returns
-        -------
-        window, labelled records in it, and the drift event it is of.
-        """
-        event = self.happened.open_event()
-        if event is not None:
-            window, count = self.outcomes.window(event.onset.features, event.onset.labels)
-            if count:
-                return window, count, event.event_id
-        window, count = self.outcomes.window({}, {})
-        return window, count, None
 
     # -- sections -------------------------------------------------------------------------------------------------
 

@@ -17,11 +17,9 @@ import pytest
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.broker.guard import guarded
 from driftline.broker.net import free_port
-from driftline.errors import UsageError
 from driftline.kafka.connect import Endpoint, connect, topic_requests
 from driftline.kafka.interface import Client, Outgoing
 from driftline.records.acts import Act
-from monitoring.console.service import read_tokens
 from tests.console.served import SECRET, TOKEN, Served, event, request
 
 PATIENCE = 60.0
@@ -108,7 +106,11 @@ class TestOnARealBroker:
             screen.until(
                 "the act", lambda s: bool(s.get("acts", {}).get("acts")) and s["acts"]["acts"][0]["result"] == "done"
             )
-            assert request(f"{address}/readyz")[1] == {"ok": True, "message": ""}
+            status, said, _ = request(f"{address}/api/acts", {"act": "retrain"}, SECRET)
+            assert status == 200, said
+            screen.until("the job", lambda s: s.get("jobs", {}).get("total") == 1)
+            assert screen.sections["jobs"]["jobs"][0]["event"] == "e0"
+            assert request(f"{address}/readyz")[1] == {"ok": True, "message": "ready"}
             assert b"process_cpu_seconds_total" in request(f"{address}/metrics")[1]
             screen.close()
         with console(served, bootstrap, port):
@@ -118,7 +120,7 @@ class TestOnARealBroker:
             assert newest["events"]["newest"][0]["acknowledged"]["by"] == "anna"
             screen.close()
         acts = [Act.from_json(v or b"") for b in kafka.tail([served.spec.topics.audit]).poll(5.0) for v in b.values]
-        assert [one.result for one in acts] == ["asked", "done"]
+        assert [one.result for one in acts] == ["asked", "done"] * 2
 
     def test_it_starts_before_the_broker_and_says_what_is_missing(self, tmp_path: Path) -> None:
         served, port = Served(tmp_path), free_port()
@@ -131,14 +133,7 @@ class TestOnARealBroker:
             screen.close()
 
 
-class TestTokensAndAddresses:
-    def test_a_token_file_that_holds_none_is_refused(self, tmp_path: Path) -> None:
-        (tmp_path / "tokens").write_text("# nobody\n")
-        with pytest.raises(UsageError, match="read no token"):
-            read_tokens(tmp_path / "tokens")
-        with pytest.raises(UsageError, match="cannot be read"):
-            read_tokens(tmp_path / "elsewhere")
-
+class TestAddresses:
     def test_a_port_in_use_is_one_clear_message(self, tmp_path: Path) -> None:
         served = Served(tmp_path)
         with served.running() as address:

@@ -12,7 +12,7 @@ import yaml
 
 from driftline.kafka.credentials import read_secret_file
 from driftline.spec import load_spec
-from monitoring.alerts.service import SHORTEST_TOKEN
+from monitoring.doors.tokens import SHORTEST
 from tests.docs.pages import ROOT, driftline_commands, parse
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -141,7 +141,7 @@ class TestTheServicesTogether:
         for _ in range(2):
             subprocess.run(["sh", "-c", line], check=True)
             made = {read_secret_file("token_file", str(tmp_path / "alerts-token"))}
-        assert len(made) == 1 and all(len(token) >= SHORTEST_TOKEN for token in made)
+        assert len(made) == 1 and all(len(token) >= SHORTEST for token in made)
 
     def test_grafana_shows_every_dashboard_from_the_prometheus_there_is(self) -> None:
         folder = ROOT / "deploy" / "grafana"
