@@ -1,7 +1,6 @@
 """The console's core: records of all topics in, the sections of a page out, in bounded memory."""
 
 import base64
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,9 +16,9 @@ from monitoring.console.happenings import Happenings
 from monitoring.console.heat import Heat
 from monitoring.console.letters import Letters
 from monitoring.console.outcomes import Joined, OutcomeJoin
+from monitoring.console.pulse import Pulse
+from monitoring.console.versions import versions_shown
 
-# Rates are over so many seconds: long enough not to flicker, short enough to be believed.
-RATE_SECONDS = 5
 # Features named in the live state, most drifted first.
 HOTTEST = 12
 _RECORD_FIELDS = ("record_id", "device_id", "event_time", "features", "schema_version")
@@ -45,8 +44,7 @@ class View:
         self.heat: Heat | None = None
         self.accuracy = AccuracyLine(spec.monitoring.accuracy_window)
         self.read: dict[tuple[str, int], int] = {}
-        self._totals = {"records": 0, "answers": 0, "labels": 0, "outcomes": 0, "letters": 0, "skipped": 0}
-        self._seen: deque[tuple[int, int, int, int]] = deque()
+        self.pulse = Pulse()
         self._registry: dict[str, Any] = {"champion": None, "versions": [], "trouble": ""}
         self._services: list[dict[str, Any]] = []
         self._cluster = {"ok": False, "message": "connecting"}
@@ -63,13 +61,13 @@ class View:
             if batch.topic == topics.features:
                 self._features(batch, now_ms)
             elif batch.topic == topics.predictions:
-                self._totals["answers"] += len(batch)
+                self.pulse.came("answers", batch)
                 self._outcomes(list(self.outcomes.predictions(batch)))
             elif batch.topic == topics.labels:
-                self._totals["labels"] += len(batch)
+                self.pulse.came("labels", batch)
                 self._outcomes(list(self.outcomes.labels(batch)))
             elif batch.topic == topics.dead_letters:
-                self._totals["letters"] += len(batch)
+                self.pulse.came("letters", batch)
                 self.letters.take(batch)
                 self._changed("letters")
             elif batch.topic in (topics.drift_events, topics.retraining_jobs, topics.model_events, topics.audit):
@@ -80,10 +78,7 @@ class View:
 
     def tick(self, now_ms: int) -> None:
         """Time passes: rates fall when nothing comes."""
-        totals = self._totals
-        self._seen.append((now_ms, totals["records"], totals["answers"], totals["labels"]))
-        while len(self._seen) > 2 and self._seen[0][0] < now_ms - RATE_SECONDS * 1_000:
-            self._seen.popleft()
+        self.pulse.tick(now_ms)
         self._changed("head")
 
     def follow(self, version: int, reference: Reference) -> None:
@@ -93,7 +88,7 @@ class View:
 
     def skipped(self, records: int) -> None:
         """So many records were passed over, because reading could not keep up."""
-        self._totals["skipped"] += records
+        self.pulse.totals["skipped"] += records
 
     def estimated(self, estimate: Estimate | None, now_ms: int) -> None:
         """The monitor's estimate of the accuracy, where it makes one."""
@@ -115,13 +110,7 @@ class View:
 
     def registry(self, champion: int | None, previous: int | None, manifests: Sequence[Manifest], trouble: str) -> None:
         """The versions there are."""
-        shown = {
-            "champion": champion,
-            "previous": previous,
-            "trouble": trouble,
-            "versions": [_version(manifest) for manifest in reversed(manifests[-50:])],
-            "total": len(manifests),
-        }
+        shown = versions_shown(champion, previous, manifests, trouble)
         if shown != self._registry:
             self._registry = shown
             self._changed("registry")
@@ -151,8 +140,8 @@ class View:
             "features": len(spec.features),
             "classes": len(spec.classes),
             "cluster": self._cluster,
-            "totals": self._totals,
-            "rates": self._rates(),
+            "totals": self.pulse.totals,
+            "rates": self.pulse.rates(),
             "accuracy": self.accuracy.now,
             "window": self.accuracy.window,
             "estimate": self.accuracy.estimate and self.accuracy.estimate._asdict(),
@@ -205,7 +194,7 @@ class View:
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _features(self, batch: Batch, now_ms: int) -> None:
-        self._totals["records"] += len(batch)
+        self.pulse.came("records", batch)
         self.accuracy.records(batch)
         self._changed("line")
         if self.heat is None:
@@ -226,37 +215,9 @@ class View:
 
     def _outcomes(self, joined: list[Joined]) -> None:
         self.accuracy.outcomes(joined)
-        self._totals["outcomes"] += len(joined)
+        self.pulse.totals["outcomes"] += len(joined)
         if joined:
             self._changed("line")
 
-    def _rates(self) -> dict[str, float]:
-        if len(self._seen) < 2:
-            return {"records": 0.0, "answers": 0.0, "labels": 0.0}
-        first, last = self._seen[0], self._seen[-1]
-        seconds = max(last[0] - first[0], 1) / 1_000
-        names = ("records", "answers", "labels")
-        return {name: round((last[i + 1] - first[i + 1]) / seconds, 1) for i, name in enumerate(names)}
-
     def _changed(self, section: str) -> None:
         self._numbers[section] += 1
-
-
-def _version(manifest: Manifest) -> dict[str, Any]:
-    verdict = manifest.verdict
-    return {
-        "version": manifest.version,
-        "at": manifest.created_at,
-        "rows": manifest.data.rows,
-        "source": manifest.data.source,
-        "accuracy": verdict.candidate.accuracy,
-        "macro_f1": verdict.candidate.macro_f1,
-        "before": verdict.champion.accuracy if verdict.champion else None,
-        "p_value": verdict.p_value,
-        "promoted": verdict.promoted,
-        "reasons": list(verdict.reasons),
-        "replaced": manifest.replaced_version,
-        "job": manifest.job_id,
-        "event": manifest.drift_event_id,
-        "runtime": manifest.runtime,
-    }
