@@ -54,6 +54,7 @@ class OutcomeJoin:
         self.versions: dict[int, int] = {}
         self.malformed = 0
         self.answering: int | None = None
+        self.answered: dict[int, int] = {}
 
     def predictions(self, batch: Batch) -> Iterator[Joined]:
         """Take a batch of NAME.predictions; yields what it completes."""
@@ -65,6 +66,7 @@ class OutcomeJoin:
                 continue
             self.versions[row.model_version] = self.versions.get(row.model_version, 0) + 1
             self.answering = row.model_version
+            self.answered[row.source_partition] = row.source_offset
             if (early := self._labels.pop(row.record_id, None)) is not None:
                 label, labelled = early
                 yield self._join(row, label, max(at, labelled))

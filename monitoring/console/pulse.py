@@ -1,4 +1,4 @@
-"""How the stream flows: how much of each kind has come, and how fast."""
+"""How the stream flows: how much of each kind has come, how fast, when last, and how far the answers are behind."""
 
 from collections import deque
 from typing import Literal
@@ -17,15 +17,36 @@ class Pulse:
     Attributes
     ----------
     totals : records of each kind since the console began; 'skipped' were passed over, 'outcomes' met their label.
+    newest : when the newest record of each kind was written, epoch ms; None before the first.
     """
 
     def __init__(self) -> None:
         self.totals = {"records": 0, "answers": 0, "labels": 0, "outcomes": 0, "letters": 0, "skipped": 0}
+        self.newest: dict[Kind, int | None] = {"records": None, "answers": None, "labels": None, "letters": None}
+        self._come: dict[int, int] = {}
+        self._answered: dict[int, int] = {}
         self._seen: deque[tuple[int, tuple[int, ...]]] = deque()
 
     def came(self, kind: Kind, batch: Batch) -> None:
         """Count a batch."""
         self.totals[kind] += len(batch)
+        self.newest[kind] = max(self.newest[kind] or 0, *batch.timestamps)
+        if kind == "records":
+            self._come[batch.partition] = batch.next_offset
+
+    def answered(self, partition: int, offset: int) -> None:
+        """The feature record at this place was answered, or refused."""
+        self._answered[partition] = max(self._answered.get(partition, 0), offset + 1)
+
+    @property
+    def behind(self) -> int | None:
+        """Offsets of NAME.features that have come and are not answered yet; None before the first answer.
+
+        Counted from what the console has read: a batch that is just being answered is in it, and so are a transaction's
+        markers (one offset each).
+        """
+        known = [max(self._come[p] - done, 0) for p, done in self._answered.items() if p in self._come]
+        return sum(known) if known else None
 
     def tick(self, now_ms: int) -> None:
         """Time passes: rates fall when nothing comes."""

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -91,10 +92,15 @@ class TopicReading:
 
 
 class Surroundings:
-    """Looks at the registry and at the services on this machine."""
+    """Looks at the registry and at the services: those on this machine, and those named.
 
-    def __init__(self, console: Console, stop: threading.Event) -> None:
-        self._console, self._stop = console, stop
+    Parameters
+    ----------
+    named : name → address of services that leave no note on this machine, because they run elsewhere.
+    """
+
+    def __init__(self, console: Console, stop: threading.Event, named: Mapping[str, str]) -> None:
+        self._console, self._stop, self._named = console, stop, named
         workspace = console.workspace
         self._manifests: dict[int, Manifest] = {}
 
@@ -136,11 +142,9 @@ class Surroundings:
             )
 
     def _services(self) -> None:
-        looks = [
-            look(name, note["url"])
-            for name, note in self._console.workspace.service_notes().items()
-            if not name.startswith("console")
-        ]
+        notes = {name: note["url"] for name, note in self._console.workspace.service_notes().items()}
+        found = {**notes, **self._named}
+        looks = [look(name, url) for name, url in found.items() if not name.startswith("console")]
         estimates = [value for one in looks for value in [_estimate(one)] if value is not None]
         with self._console.lock:
             self._console.view.services([_service(one) for one in looks])

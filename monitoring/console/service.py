@@ -2,11 +2,14 @@
 
 import threading
 import webbrowser
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from driftline.errors import UsageError
 from driftline.records.loop import DriftEvent
 from driftline.service.runtime import configure_logs
 from driftline.workspace import Workspace
@@ -22,6 +25,31 @@ from monitoring.doors.tokens import Tokens
 log = structlog.get_logger()
 
 TOKEN = "DRIFTLINE_CONSOLE_TOKEN"
+
+
+def named_services(given: Iterable[str]) -> dict[str, str]:
+    """Name → address of services given as URL or NAME=URL; without a name, host and port are the name.
+
+    Raises
+    ------
+    UsageError : what was given is no address of a service.
+
+    >>> named_services(["http://monitor:9100/", "trainer=http://10.0.0.7:9100"])
+    {'monitor:9100': 'http://monitor:9100', 'trainer': 'http://10.0.0.7:9100'}
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, url = text.rpartition("=")
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.path in ("", "/")
+            good = good and not (parts.query or parts.fragment or parts.username) and (parts.port or 1) > 0
+        except ValueError:
+            good = False
+        if not good:
+            raise UsageError(f"--service: read {text!r}; expected http://HOST:PORT or NAME=http://HOST:PORT")
+        found[name or parts.netloc] = f"{parts.scheme}://{parts.netloc}"
+    return found
 
 
 def make_console(workspace: Workspace, tokens: Tokens, names: frozenset[str] | None) -> Console:
@@ -47,15 +75,21 @@ def run_console(
     port: int = 8765,
     token_file: Path | None = None,
     allowed_hosts: tuple[str, ...] = (),
+    services: tuple[str, ...] = (),
     show: bool = False,
 ) -> None:
     """Serve the console until SIGTERM or SIGINT.
 
+    Parameters
+    ----------
+    services : services that run elsewhere, as `named_services` reads them.
+
     Raises
     ------
-    UsageError : the address is in use, or a token cannot be used.
+    UsageError : the address is in use, a token cannot be used, or a service's address is none.
     """
     configure_logs()
+    named = named_services(services)
     tokens = read_tokens(TOKEN, "--token-file", token_file)
     local = host in LOOPBACK
     names = LOOPBACK | {name.lower() for name in allowed_hosts} if local or allowed_hosts else None
@@ -68,7 +102,7 @@ def run_console(
     stop = threading.Event()
     threads = [
         threading.Thread(target=TopicReading(console, stop).run, name="topics", daemon=True),
-        threading.Thread(target=Surroundings(console, stop).run, name="surroundings", daemon=True),
+        threading.Thread(target=Surroundings(console, stop, named).run, name="surroundings", daemon=True),
     ]
     acts = "acts need a token" if tokens.any else f"read-only: {TOKEN} or --token-file lets people act"
     log.info("console", address=url, acts=acts)

@@ -45,6 +45,7 @@ class View:
         self.accuracy = AccuracyLine(spec.monitoring.accuracy_window)
         self.read: dict[tuple[str, int], int] = {}
         self.pulse = Pulse()
+        self._now = 0
         self._registry: dict[str, Any] = {"champion": None, "versions": [], "trouble": ""}
         self._services: list[dict[str, Any]] = []
         self._cluster = {"ok": False, "message": "connecting"}
@@ -63,12 +64,14 @@ class View:
             elif batch.topic == topics.predictions:
                 self.pulse.came("answers", batch)
                 self._outcomes(list(self.outcomes.predictions(batch)))
+                self._answered(self.outcomes.answered)
             elif batch.topic == topics.labels:
                 self.pulse.came("labels", batch)
                 self._outcomes(list(self.outcomes.labels(batch)))
             elif batch.topic == topics.dead_letters:
                 self.pulse.came("letters", batch)
                 self.letters.take(batch)
+                self._answered(self.letters.refused)
                 self._changed("letters")
             elif batch.topic in (topics.drift_events, topics.retraining_jobs, topics.model_events, topics.audit):
                 self.happened.take(batch)
@@ -78,6 +81,7 @@ class View:
 
     def tick(self, now_ms: int) -> None:
         """Time passes: rates fall when nothing comes."""
+        self._now = now_ms
         self.pulse.tick(now_ms)
         self._changed("head")
 
@@ -142,6 +146,9 @@ class View:
             "cluster": self._cluster,
             "totals": self.pulse.totals,
             "rates": self.pulse.rates(),
+            "newest": self.pulse.newest,
+            "behind": self.pulse.behind,
+            "now": self._now,
             "accuracy": self.accuracy.now,
             "window": self.accuracy.window,
             "estimate": self.accuracy.estimate and self.accuracy.estimate._asdict(),
@@ -218,6 +225,10 @@ class View:
         self.pulse.totals["outcomes"] += len(joined)
         if joined:
             self._changed("line")
+
+    def _answered(self, newest: Mapping[int, int]) -> None:
+        for partition, offset in newest.items():
+            self.pulse.answered(partition, offset)
 
     def _changed(self, section: str) -> None:
         self._numbers[section] += 1

@@ -148,6 +148,30 @@ class TestAJobUnderWay:
             see(page, "#jobs", "its trainer cannot be seen from here")
 
 
+class TestServicesThatRunElsewhere:
+    def test_are_told_of_by_the_topics(self, page: Any, served: Served) -> None:
+        served.drift()
+        served.feed(served.spec.topics.retraining_jobs, [job("j").to_json()])
+        with served.running() as address:
+            page.goto(address)
+            see(page, "#services-empty", "No service can be seen from here.")
+            see(page, "#services-empty", "--service http://HOST:PORT")
+            see(page, "#signs", re.compile("consumer.*last answer just now, by version 2; nothing waiting"))
+            see(page, "#signs", re.compile("producers.*last record just now, last label just now"))
+            see(page, "#signs", re.compile("trainer.*a job waits for its verdict since"))
+            with served.console.lock:
+                served.view.services([{"name": "monitor-0", "ready": True, "message": "", "read": 9, "lag": 0}])
+            see(page, "#services", "monitor-0")
+            playwright.expect(page.locator("#services-empty")).to_be_hidden()
+
+    def test_records_that_nobody_answers_are_a_warning(self, page: Any, served: Served) -> None:
+        served.feed(served.spec.topics.features, [b"{}"] * 7, at=now() + 20_000)
+        with served.running() as address:
+            page.goto(address)
+            see(page, "#signs", "about 7 records waiting")
+            playwright.expect(page.locator("#signs li:nth-child(2) .dot.off")).to_be_visible()
+
+
 class TestTheEstimate:
     def test_is_drawn_with_its_interval(self, page: Any, served: Served) -> None:
         at = now()

@@ -101,6 +101,7 @@ function loop() {
   for (const [act, may] of Object.entries({ pause: !head.paused, resume: Boolean(head.paused), retrain: Boolean(champion) })) {
     document.querySelector(`button[data-act="${act}"]`).hidden = !mayAct() || !may;
   }
+  lists.signs(services.length === 0, head, jobs, state.events?.newest ?? []);
   paused(head.paused);
   headline(head, champion, standing, open);
 }

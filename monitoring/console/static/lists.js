@@ -152,6 +152,27 @@ export function services(list) {
   refill($("services"), JSON.stringify(list), () => list.map((one) => h("li", { class: "row" }, h("i", { class: one.ready ? "dot" : "dot off" }), h("strong", {}, one.name), h("span", { class: "when" }, one.ready ? `ready, ${number(one.read)} read${one.lag ? `, ${number(one.lag)} behind` : ""}` : one.message))));
 }
 
+const LATE = 15_000;
+
+/** What can be known of the services from the topics alone: when each was last heard of. */
+export function signs(needed, head, jobs, events) {
+  if (!needed) return;
+  if (!head.cluster.ok) return refill($("signs"), "away", () => [h("li", {}, "nothing, for they cannot be read either")]);
+  const { newest, now } = head;
+  const ago = (at) => (at === null ? null : now - at < 2_000 ? "just now" : now - at < 90_000 ? `${Math.round((now - at) / 1000)} s ago` : `at ${clock(at)}`);
+  const verdict = jobs.find((job) => job.state !== "open"), waiting = jobs.find((job) => job.state === "open");
+  // Answers are late only where records come that wait for them.
+  const silent = newest.records !== null && (newest.answers ?? 0) < newest.records - LATE;
+  const rows = [
+    ["producers", newest.records === null ? null : now - newest.records < LATE, newest.records === null ? "no record yet" : `last record ${ago(newest.records)}, ${newest.labels === null ? "no label yet" : `last label ${ago(newest.labels)}`}`],
+    ["consumer", newest.answers === null ? (newest.records === null ? null : false) : !silent, newest.answers === null ? "no answer yet" : `last answer ${ago(newest.answers)}, by version ${head.answering}; ${head.behind ? `about ${number(head.behind)} records` : "nothing"} waiting`],
+    ["monitor", null, events.length ? `last drift event at ${clock(events[0].at)}; it is silent while nothing drifts` : "no drift event; it is silent while nothing drifts"],
+    ["trainer", null, waiting ? `a job waits for its verdict since ${clock(waiting.at)}` : verdict ? `last verdict: ${verdict.state}` : "no job yet, so nothing to say"],
+  ];
+  refill($("signs"), JSON.stringify(rows), () => rows.map(([name, good, text]) => h("li", { class: "row" },
+    h("i", { class: `dot${good === null ? " unknown" : good ? "" : " off"}` }), h("strong", {}, name), h("span", { class: "when" }, text))));
+}
+
 export function audit(list) {
   $("audit-empty").hidden = list.length > 0;
   refill($("audit"), JSON.stringify(list), () => list.map((one) => h("li", {}, h("div", { class: "row" }, h("span", { class: `pill ${{ done: "good", failed: "bad" }[one.result] ?? ""}` }, one.result), h("strong", {}, `${one.kind}${one.kind === "promote" ? ` ${one.subject}` : ""}`), h("span", { class: "when" }, `${one.actor}, ${clock(one.at)}`)), one.detail ? h("p", { class: "sub" }, one.detail) : "", one.note ? h("p", { class: "sub" }, `“${one.note}”`) : "")));
