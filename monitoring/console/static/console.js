@@ -98,11 +98,16 @@ function loop() {
   const newest = jobs.find((job) => job.version === champion && ["promoted", "recalled"].includes(job.state));
   $("way-back").textContent = newest ? `version ${newest.version} ${newest.state}${newest.seconds ? `, ${newest.seconds.toFixed(1)} s after the job` : ""}` : "a better model goes back into service";
   $("way-back").parentElement.classList.toggle("fresh", Boolean(newest));
+  let focusGone = false;
   for (const [act, may] of Object.entries({ pause: !head.paused, resume: Boolean(head.paused), retrain: Boolean(champion) })) {
-    document.querySelector(`button[data-act="${act}"]`).hidden = !mayAct() || !may;
+    const button = document.querySelector(`button[data-act="${act}"]`), hide = !mayAct() || !may;
+    focusGone ||= hide && button === document.activeElement;
+    button.hidden = hide;
   }
   lists.signs(services.length === 0, head, jobs, state.events?.newest ?? []);
   paused(head.paused);
+  // Who has paused by keyboard stands before the button that resumes, and the other way round.
+  if (focusGone) document.querySelector("button[data-act]:not([hidden])")?.focus({ preventScroll: true });
   headline(head, champion, standing, open);
 }
 

@@ -55,7 +55,7 @@ export function jobs(section, services) {
     const [name, tone] = STATES[job.state] ?? [job.state, ""];
     return h("li", {},
       h("div", { class: "row" }, h("span", { class: `pill ${tone}` }, job.version && job.state !== "open" ? `${name}: version ${job.version}` : name), when(job.at), h("span", { class: "push when" }, job.seconds ? `${job.seconds.toFixed(1)} s` : "")),
-      h("p", { class: "say" }, job.reason),
+      h("p", { class: "say short", title: job.reason }, job.reason),
       h("p", { class: "sub" }, `asked for by the ${job.by}, on ${number(job.labelled)} labelled records`),
       job.state === "open" ? under(live) : "",
       job.reasons.length ? h("p", { class: "sub" }, job.reasons.join("; ")) : "",
@@ -64,7 +64,7 @@ export function jobs(section, services) {
   for (const list of document.querySelectorAll(".log.live")) list.scrollTop = list.scrollHeight;
 }
 
-const STAGES = { gather: "reading its window", recall: "asking archived versions", rollback: "comparing with the version before", fit: "training", evaluate: "evaluating on held-out rows", refit: "training on all rows", export: "exporting", latency: "measuring its latency" };
+const STAGES = { gather: "reading its window", recall: "asking archived versions", rollback: "comparing with the version before", fit: "fitting", evaluate: "evaluating on held-out rows", refit: "fitting all rows", export: "exporting", latency: "measuring its latency" };
 
 /** How far a training is, in words. */
 export const told = (progress) => !progress?.stage ? "" : `${STAGES[progress.stage] ?? progress.stage}${progress.epoch ? `, epoch ${progress.epoch} of ${progress.epochs}` : ""}${typeof progress.val_loss === "number" ? `, held-out loss ${progress.val_loss.toFixed(3)}` : ""}`;
