@@ -257,13 +257,14 @@ class ConceptMonitor:
         """There is a rise: since when, and is it worth telling?"""
         wrong, times, numbers = self._segment()
         split, _ = best_splits(wrong, self._baseline)
+        if self._baseline.rows and len(wrong):
+            # A version of which nothing is right is found out before there are outcomes enough to look for an onset.
+            whole = known_split(int(wrong.sum()), len(wrong), self._baseline)
+            if whole.after > whole.before and (split is None or split.log_ratio < whole.log_ratio + _LIKELIER):
+                split = whole
         if split is None:
             self._start_from(len(wrong))
             return None
-        if self._baseline.rows:
-            whole = known_split(int(wrong.sum()), len(wrong), self._baseline)
-            if whole.after > whole.before and split.log_ratio < whole.log_ratio + _LIKELIER:
-                split = whole
         if split.index == 0 and split.after - split.before < self._spec.minimum_effect:
             # The held-out rows were a little easier than the stream: it is measured by itself from now on.
             self._start_from(len(wrong))

@@ -319,7 +319,9 @@ class RetrainingPolicy:
                 del self._answered[next(iter(self._answered))]
         if event.kind.changes_champion:
             self._changed(ask, event)
-            self._quiet_until = labelled + self.spec.cool_down_records
+            # A cool-down spares trainings. What was recalled cost none, and if it does not fit either, the next drift
+            # of which there is proof must not wait for it.
+            self._quiet_until = labelled + (self.spec.cool_down_records if event.kind is ModelEventKind.PROMOTED else 0)
         elif ask.purpose == "drift":
             self._stays(ask, event.kind, labelled)
 

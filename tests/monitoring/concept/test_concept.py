@@ -130,6 +130,14 @@ class TestTheEvaluationIsPriorKnowledge:
         assert found[0][1].whole_life
         assert found[0][1].onset.number == 0
 
+    @pytest.mark.parametrize("step", [1, 3, 6, 12, 100])
+    @pytest.mark.parametrize("held_out", [20, 50, 400])
+    def test_the_worse_it_is_the_sooner(self, step: int, held_out: int) -> None:
+        watch = monitor(error_rate=0.05, held_out_rows=held_out)
+        wrong = np.ones(100, dtype=bool)
+        found = [f for at in range(0, 100, step) for _, f in run(watch, wrong[at : at + step], at)]
+        assert [(f.severity, f.onset.number, f.whole_life) for f in found] == [("alarm", 0, True)]
+
     def test_a_small_excess_over_it_is_not(self) -> None:
         rng = np.random.default_rng(10)
         assert run(monitor(error_rate=0.10, held_out_rows=5_000), rng.random(5_000) < 0.15) == []
