@@ -97,6 +97,11 @@ class Workspace:
     def remove_note(self, name: str) -> None:
         (self._notes / f"{name}.json").unlink(missing_ok=True)
 
+    def take_back_note(self, name: str) -> None:
+        """Remove this process's note; a newer process of the same name may have put its own in the place."""
+        if (note := self.read_note(name)) is not None and note["pid"] == os.getpid():
+            self.remove_note(name)
+
     def broker_note(self) -> dict[str, Any] | None:
         """The embedded broker's note, if one is running."""
         note = self.read_note("broker")

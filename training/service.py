@@ -44,7 +44,11 @@ def build(context: ServiceContext) -> Service:
         ),
         hooks=Hooks(between=between),
         ready=lambda: None if core.warm or core.busy else "TensorFlow is being imported",
-        detail=lambda: {"job": core.busy, "progress": core.progress},
+        detail=lambda: {
+            "job": core.busy,
+            "progress": core.progress,
+            "log": [line.model_dump() for line in core.log.lines] if core.busy else [],
+        },
         close=core.close,
     )
 

@@ -22,6 +22,7 @@ from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
 from training.child import TrainingChild
 from training.data import Dataset
+from training.job_log import JobLog
 from training.messages import JobRequest, JobResult, Message
 from training.npz import save_dataset
 from training.origin import Origin
@@ -117,6 +118,7 @@ class TrainerCore:
         self.malformed = 0
         self.registry_failures: Counter[str] = Counter()
         self.progress: Message = {}
+        self.log = JobLog()
         self._waits: tuple[str, int, int] = ("", 0, 0)
 
     # -- what the service loop calls ----------------------------------------------------------------------------
@@ -205,6 +207,8 @@ class TrainerCore:
         attempt.collector = threading.Thread(target=self._gather, args=(attempt,), name="gather", daemon=True)
         self._attempt = attempt
         self.progress = {"stage": "gather"}
+        self.log = JobLog()
+        self.log.say(f"taken, to learn from {job.labelled_records:,} labelled records", now_ms)
         log.info("job taken", job=job.job_id, labelled=job.labelled_records, reason=job.reason)
         attempt.collector.start()
 
@@ -247,6 +251,7 @@ class TrainerCore:
                 self._mishap(attempt, message, now_ms)
                 return
             self.progress = message
+            self.log.note(message, now_ms)
         if now_ms - attempt.started > self._spec.training.timeout_seconds * 1000:
             limit = self._spec.training.timeout_seconds
             reason = f"ended after training.timeout_seconds ({limit} s)" + (attempt.away and f": {attempt.away}")
@@ -267,6 +272,8 @@ class TrainerCore:
             out=str(attempt.out),
             origin=Origin.of_job(attempt.job, champion.version if champion else None, now_ms),
         )
+        if attempt.dataset is not None and attempt.number == 1:
+            self.log.say(f"{len(attempt.dataset):,} rows read; left out: {attempt.dataset.dropped}", now_ms)
         attempt.child, self._spare = self._spare, self._child()
         attempt.child.start(request)
 
@@ -278,6 +285,7 @@ class TrainerCore:
             self._end(self._judge.failed(attempt.job, now_ms, attempt.started, message["error"]))
             return
         log.warning("the training process failed; once more", job=attempt.job.job_id, error=message["error"])
+        self.log.say(f"the training process failed; once more: {message['error']}", now_ms)
         attempt.number += 1
         attempt.child = None  # the next turn starts another
 
@@ -337,6 +345,7 @@ class TrainerCore:
             return False
         if not attempt.away:
             log.warning("the registry is away; the job waits for it", job=attempt.job.job_id, error=str(error))
+            self.log.say(f"the registry is away, and the job waits for it: {error}", now_ms)
         attempt.away, attempt.again = str(error), now_ms + ASK_AGAIN_MS
         return True
 
@@ -383,7 +392,7 @@ class TrainerCore:
     def _end(self, event: ModelEvent) -> None:
         log.info("verdict", job=event.job_id, verdict=event.kind.value, version=event.version, reasons=event.reasons)
         self._abandon()
-        self._verdict(event)
+        self._verdict(event.model_copy(update={"log": self.log.lines}))
 
     def _abandon(self) -> None:
         attempt, self._attempt = self._attempt, None

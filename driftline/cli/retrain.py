@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from driftline.asking import NEWEST, ask_for_retraining
 from driftline.cli.options import DEFAULT_SPEC, ReportOption, SpecOption, open_workspace, write_report
 from driftline.errors import DriftlineError
 from driftline.kafka.interface import Tail
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def retrain(
     spec: SpecOption = DEFAULT_SPEC,
-    labels: Annotated[int, typer.Option(min=20, help="Newest labelled records to learn from.")] = 2_000,
+    labels: Annotated[int, typer.Option(min=20, help="Newest labelled records to learn from.")] = NEWEST,
     reason: Annotated[str, typer.Option(help="Why; it stands in the job and in the version's history.")] = "by hand",
     wait: Annotated[bool, typer.Option(help="Wait for the verdict (of a running trainer).")] = True,
     timeout: Annotated[int, typer.Option(min=1, help="Longest wait, in seconds.")] = 600,
@@ -27,7 +28,6 @@ def retrain(
 ) -> None:
     """Ask the trainer for a better model from the newest labelled records. It answers records only if it passes the
     gate, as after a drift. (`driftline train` makes a model from a file.)"""
-    from driftline.asking import ask_for_retraining
     from driftline.kafka.connect import connect
     from driftline.watch.telling import tell
 

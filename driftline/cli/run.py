@@ -72,6 +72,15 @@ def console(
     allowed_host: Annotated[
         list[str] | None, typer.Option(help="A further name that the console may be called by; can be given again.")
     ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="DRIFTLINE_CONSOLE_SERVICES",
+            metavar="[NAME=]URL",
+            help="A service that runs elsewhere (another container, another machine), by the address of its metrics; "
+            "can be given again. Those on this machine are found without it.",
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in this machine's browser.")] = False,
 ) -> None:
     """Show the loop on a page: accuracy, drift, events, versions, jobs, dead letters; and let people act, by token."""
@@ -84,6 +93,7 @@ def console(
         port=port,
         token_file=token_file,
         allowed_hosts=tuple(allowed_host or ()),
+        services=tuple(service or ()),
         show=show,
     )
 

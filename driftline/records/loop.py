@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.records.base import EpochMs, Record
 
@@ -155,6 +155,15 @@ class ModelEventKind(StrEnum):
         return self in (ModelEventKind.PROMOTED, ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK)
 
 
+class LogLine(BaseModel):
+    """One line of what a job has come through."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: EpochMs
+    text: str
+
+
 class ModelEvent(Record):
     """What happened to a version.
 
@@ -177,6 +186,9 @@ class ModelEvent(Record):
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float | None = Field(default=None, description="From taking the job to the verdict.")
     trained: bool = Field(default=True, description="refused: false if that was clear before anything was trained.")
+    log: list[LogLine] = Field(
+        default_factory=list, description="What the job came through, oldest first: its steps and its newest epochs."
+    )
 
     @property
     def key(self) -> bytes:

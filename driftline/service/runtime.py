@@ -89,14 +89,8 @@ def run_service(
         service.close()
         server.close()
         client.close()
-        _take_down(workspace, f"service-{instance}")
+        workspace.take_back_note(f"service-{instance}")
         log.info("stopped")
-
-
-def _take_down(workspace: Workspace, name: str) -> None:
-    """Remove this process's note; a newer process of the same name has put its own in the place."""
-    if (note := workspace.read_note(name)) is not None and note["pid"] == os.getpid():
-        workspace.remove_note(name)
 
 
 class Watchdog:

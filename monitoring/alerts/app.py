@@ -1,20 +1,20 @@
 """The receiver over HTTP."""
 
-import hmac
 import threading
 from collections.abc import Callable
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry
 
 from driftline.errors import DriftlineError, UsageError
 from monitoring.alerts.metrics import AlertMetrics
 from monitoring.alerts.payload import Alert, read_webhook
 from monitoring.alerts.receiver import Decision, Receiver
+from monitoring.doors.serving import add_health
+from monitoring.doors.tokens import Refusal, Tokens
 
 log = structlog.get_logger()
 
@@ -26,18 +26,18 @@ Ask = Callable[[str, str, int], None]
 
 
 def alerts_app(
-    receiver: Receiver, token: str, ask: Ask, now_ms: Callable[[], int], registry: CollectorRegistry
+    receiver: Receiver, tokens: Tokens, ask: Ask, now_ms: Callable[[], int], registry: CollectorRegistry
 ) -> FastAPI:
     """An application that takes webhooks at `/alerts`.
 
-    Answers 401 without the token, 400 or 413 for a body that is no webhook, 503 if a job could not be put on the topic
-    (Alertmanager and Grafana then send it again, and what was asked for already is not asked for twice), else 200 with
-    a line for each alert. An alert that is refused by a limit is answered with 200: sent again, it would only be
-    refused again, and while it lasts it comes back by itself.
+    Answers 401 without a known token, 429 after too many others from one address, 400 or 413 for a body that is no
+    webhook, 503 if a job could not be put on the topic (Alertmanager and Grafana then send it again, and what was asked
+    for already is not asked for twice), else 200 with a line for each alert. An alert that is refused by a limit is
+    answered with 200: sent again, it would only be refused again, and while it lasts it comes back by itself.
 
     Parameters
     ----------
-    token : shown as `Authorization: Bearer TOKEN`.
+    tokens : those that a webhook may show as `Authorization: Bearer TOKEN`.
     registry : where its metrics are; served at `/metrics`.
     """
     app = FastAPI(title="driftline alerts", docs_url=None, redoc_url=None, openapi_url=None)
@@ -60,12 +60,11 @@ def alerts_app(
 
     @app.post("/alerts")
     async def alerts(request: Request) -> JSONResponse:
-        given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        source = request.client.host if request.client else ""
+        said = tokens.judge(request.headers.get("authorization"), source, now_ms())
+        if isinstance(said, Refusal):
             metrics.refused("token")
-            return JSONResponse(
-                {"error": "Authorization: Bearer TOKEN is missing or wrong"}, 401, {"WWW-Authenticate": "Bearer"}
-            )
+            return JSONResponse({"error": said.detail}, said.status, said.headers)
         body = bytearray()
         async for part in request.stream():
             body += part
@@ -85,15 +84,7 @@ def alerts_app(
             return JSONResponse({"error": str(error)}, 503)
         return JSONResponse({"alerts": [_shown(decision) for decision in decisions]})
 
-    @app.get("/metrics")
-    def scrape() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    @app.get("/healthz")
-    @app.get("/readyz")
-    def health() -> dict[str, object]:
-        return {"ok": True, "message": "ready"}
-
+    add_health(app, registry)
     return app
 
 

@@ -5,15 +5,16 @@ import uuid
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from driftline import operations
+from driftline.asking import NEWEST, ask_for_retraining
 from driftline.errors import DriftlineError, UsageError
 from driftline.kafka.connect import connect, topic_requests
-from driftline.kafka.interface import Outgoing
+from driftline.kafka.interface import Client, Outgoing
 from driftline.kafka.sending import send_now
 from driftline.records.acts import Act, ActKind
-from driftline.records.loop import RetrainingJob, Window
+from driftline.records.loop import DriftEvent
 from driftline.workspace import Workspace
 
 
@@ -28,30 +29,24 @@ class Wish:
     note: str
 
 
-class Sending(Protocol):
-    """Sends records so that they are there when it returns. Raises DriftlineError."""
-
-    def __call__(self, outputs: list[Outgoing]) -> None: ...
-
-
 class Operator:
     """Does acts.
 
     Parameters
     ----------
-    retraining : the window of a retraining now, the labelled records in it, and the drift event it is of.
-    send : by default through the stream's Kafka, with a connection for each act: they are few, and none is held open.
+    open_alarm : the drift event that a retraining now is of.
+    connected : by default to the stream's Kafka, anew for each act: they are few, and no connection is held open.
     """
 
     def __init__(
         self,
         workspace: Workspace,
-        retraining: Callable[[], tuple[Window, int, str | None]],
+        open_alarm: Callable[[], DriftEvent | None],
         knows_event: Callable[[str], bool],
-        send: Sending | None = None,
+        connected: Callable[[], Client] | None = None,
     ) -> None:
-        self._workspace, self._retraining, self._knows_event = workspace, retraining, knows_event
-        self._send = send or self._through_kafka
+        self._workspace, self._open_alarm, self._knows_event = workspace, open_alarm, knows_event
+        self._connected = connected or (lambda: connect(workspace.endpoint("driftline-console")))
 
     def do(self, wish: Wish) -> dict[str, Any]:
         """Do it; returns what came of it.
@@ -104,22 +99,21 @@ class Operator:
         champion = self._workspace.registry.champion()
         if champion is None:
             raise UsageError("there is no version in service to improve on; train a first one with `driftline train`")
-        window, labelled, event_id = self._retraining()
-        if not labelled:
-            raise UsageError("no labelled records have been seen yet; there is nothing to learn from")
-        job = RetrainingJob(
-            job_id=f"job-{act.act_id.removeprefix('act-')}",
-            stream=act.stream,
-            requested_by="operator",
-            reason=because,
-            requested_at=_now(),
-            drift_event_id=event_id,
-            champion_version=champion.version,
-            window=window,
-            labelled_records=labelled,
-        )
-        self._send([Outgoing(self._workspace.spec.topics.retraining_jobs, [job.to_json()], [job.job_id.encode()])])
-        return f"{job.job_id} asked for, on {labelled:,} labelled records"
+        spec, alarm = self._workspace.spec, self._open_alarm()
+        with closing(self._connected()) as client:
+            job = ask_for_retraining(
+                spec,
+                client,
+                job_id=f"job-{act.act_id.removeprefix('act-')}",
+                by="operator",
+                reason=because,
+                champion_version=champion.version,
+                labels=NEWEST if alarm is None else spec.monitoring.policy.maximum_window,
+                now_ms=_now(),
+                of=alarm,
+            )
+        since = "the newest" if job.drift_event_id is None else "those since the alarm's onset"
+        return f"{job.job_id} asked for, on {job.labelled_records:,} labelled records, {since}"
 
     def _announce(self, event: Any, act: Act) -> str:
         if event is None:
@@ -130,8 +124,8 @@ class Operator:
     def _audit(self, act: Act) -> None:
         self._send([Outgoing(self._workspace.spec.topics.audit, [act.to_json()], [act.act_id.encode()])])
 
-    def _through_kafka(self, outputs: list[Outgoing]) -> None:
-        with closing(connect(self._workspace.endpoint("driftline-console"))) as client:
+    def _send(self, outputs: list[Outgoing]) -> None:
+        with closing(self._connected()) as client:
             client.ensure_topics(topic_requests(self._workspace.spec))
             send_now(client, outputs)
 

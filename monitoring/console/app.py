@@ -13,6 +13,7 @@ import msgspec
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftline import operations
@@ -21,8 +22,9 @@ from driftline.records.acts import ActKind
 from driftline.workspace import Workspace
 from monitoring.console.acts import Operator, Wish
 from monitoring.console.guard import CARD_POLICY, HEADERS, refuses
-from monitoring.console.tokens import Tokens
 from monitoring.console.view import View
+from monitoring.doors.serving import add_health
+from monitoring.doors.tokens import Refusal, Tokens
 
 STATIC = Path(str(files("monitoring.console") / "static"))
 # How often a page hears of what changed: as a person looks, not as records come.
@@ -35,12 +37,6 @@ LARGEST_BODY = 4_096
 SLOWER = {"line": 1.0, "heat": 1.0}
 
 _encode = msgspec.json.encode
-_REFUSALS = {
-    "read-only": (403, "this console is read-only: it was started without a token"),
-    "missing": (401, "a token is needed: Authorization: Bearer TOKEN"),
-    "wrong": (403, "that token is not known here"),
-    "too-many": (429, "too many wrong tokens; try again in a minute"),
-}
 
 
 class Asked(BaseModel):
@@ -87,7 +83,7 @@ class Console:
         return shown
 
 
-def make_app(console: Console, ready: Callable[[], dict[str, Any]], metrics: Callable[[], bytes]) -> FastAPI:
+def make_app(console: Console, prometheus: CollectorRegistry) -> FastAPI:
     """The application around a console."""
     # No pages of FastAPI's own: they would load their scripts from elsewhere.
     app = FastAPI(title="driftline console", docs_url=None, redoc_url=None, openapi_url=None)
@@ -108,12 +104,11 @@ def make_app(console: Console, ready: Callable[[], dict[str, Any]], metrics: Cal
         return response
 
     def holder(request: Request) -> str:
-        said = console.tokens.judge(request.headers.get("authorization"), time.time_ns() // 1_000_000)
-        if said in _REFUSALS:
-            status, detail = _REFUSALS[said]
-            extra = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-            raise HTTPException(status, detail, extra)
-        return said.removeprefix("as ")
+        source = request.client.host if request.client else ""
+        said = console.tokens.judge(request.headers.get("authorization"), source, time.time_ns() // 1_000_000)
+        if isinstance(said, Refusal):
+            raise HTTPException(said.status, said.detail, said.headers)
+        return said.name
 
     @app.get("/")
     async def page() -> FileResponse:
@@ -131,6 +126,14 @@ def make_app(console: Console, ready: Callable[[], dict[str, Any]], metrics: Cal
     def events(before: int = 0, count: int = 50) -> Response:
         with console.lock:
             return _json(console.view.happened.page(max(before, 0), min(max(count, 1), 200)))
+
+    @app.get("/api/jobs/{job_id}/log")
+    def job_log(job_id: str) -> Response:
+        with console.lock:
+            found = console.view.happened.job_log(job_id)
+        if found is None:
+            raise HTTPException(404, "no verdict on such a job is known here")
+        return _json(found)
 
     @app.get("/api/heat")
     def heat() -> Response:
@@ -183,19 +186,7 @@ def make_app(console: Console, ready: Callable[[], dict[str, Any]], metrics: Cal
         except DriftlineError as error:
             raise HTTPException(503, f"not done: {error}") from None
 
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return _json({"ok": True, "message": ""})
-
-    @app.get("/readyz")
-    def readyz() -> Response:
-        said = ready()
-        return JSONResponse(said, 200 if said["ok"] else 503)
-
-    @app.get("/metrics")
-    def scraped() -> Response:
-        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
+    add_health(app, prometheus)
     return app
 
 

@@ -16,6 +16,7 @@ MOST_EVENTS, MOST_JOBS, MOST_ACTS = 10_000, 1_000, 1_000
 SHOWN = 50
 # Marks on the line over time: more would lie on top of each other.
 MOST_MARKS = 400
+MOST_PAUSES = 200
 
 
 class Happenings:
@@ -24,7 +25,8 @@ class Happenings:
     Attributes
     ----------
     changed : counts what came in, by section ('events', 'jobs', 'acts').
-    paused : whether a person has paused the policy.
+    paused : who has paused the policy, and when; None while it is not.
+    pauses : from when until when it was paused, epoch ms; None: until now.
     """
 
     def __init__(self, topics: Topics) -> None:
@@ -38,6 +40,7 @@ class Happenings:
         self.changed = {"events": 0, "jobs": 0, "acts": 0}
         self.malformed = 0
         self.paused: Act | None = None
+        self.pauses: deque[tuple[int, int | None]] = deque(maxlen=MOST_PAUSES)
 
     def take(self, batch: Batch) -> None:
         """Take a batch of the loop's topics."""
@@ -108,9 +111,15 @@ class Happenings:
                     "version": verdict.version if verdict else None,
                     "seconds": verdict.seconds if verdict else None,
                     "reasons": verdict.reasons if verdict else [],
+                    "lines": len(verdict.log) if verdict else 0,
                 }
             )
         return listed
+
+    def job_log(self, job_id: str) -> list[dict[str, Any]] | None:
+        """What a job that has its verdict came through; None if there is no such verdict."""
+        verdict = self.verdicts.get(job_id)
+        return None if verdict is None else [line.model_dump() for line in verdict.log]
 
     def audit(self) -> list[dict[str, Any]]:
         """Acts, newest first."""
@@ -152,6 +161,9 @@ class Happenings:
         self.changed["jobs"] += 1
 
     def _act(self, act: Act) -> None:
+        # After a broker's absence the topic is read from its beginning again.
+        if (known := self.acts.get(act.act_id)) is not None and known.result != "asked":
+            return
         _put(self.acts, act.act_id, act, MOST_ACTS)
         self.changed["acts"] += 1
         if act.result != "done":
@@ -159,9 +171,11 @@ class Happenings:
         if act.kind is ActKind.ACKNOWLEDGE and act.subject:
             _put(self.acknowledged, act.subject, act, MOST_EVENTS)
             self.changed["events"] += 1
-        elif act.kind is ActKind.PAUSE:
+        elif act.kind is ActKind.PAUSE and self.paused is None:
             self.paused = act
-        elif act.kind is ActKind.RESUME:
+            self.pauses.append((act.at, None))
+        elif act.kind is ActKind.RESUME and self.paused is not None:
+            self.pauses[-1] = (self.paused.at, act.at)
             self.paused = None
 
 

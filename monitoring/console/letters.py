@@ -39,6 +39,7 @@ class Letters:
         self.total = 0
         self.malformed = 0
         self.reasons: Counter[str] = Counter()
+        self.refused: dict[int, int] = {}
         self._samples: deque[_Sample] = deque(maxlen=SAMPLES)
 
     def take(self, batch: Batch) -> None:
@@ -50,6 +51,7 @@ class Letters:
                 self.malformed += 1
                 continue
             self.reasons[letter.reason.value] += 1
+            self.refused[letter.source_partition] = letter.source_offset
             self._samples.append(_Sample(letter, self.total))
             self.total += 1
         self.total += max(len(batch) - MOST_READ, 0)

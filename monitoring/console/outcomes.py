@@ -1,6 +1,6 @@
 """Answers that met their truth, as the console needs them: right or wrong, by which version, and where they stood."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -8,7 +8,6 @@ from typing import TypeVar
 import msgspec
 
 from driftline.kafka.interface import Batch
-from driftline.records.loop import Window
 from driftline.spec.stream import StreamSpec
 from driftline.wire.labels import decode_labels
 
@@ -34,18 +33,15 @@ class Joined:
     Attributes
     ----------
     at : when the later of the two was written, epoch ms.
-    label : partition and offset of its label.
     """
 
     version: int
     correct: bool
     at: int
-    feature: tuple[int, int]
-    label: tuple[int, int]
 
 
 class OutcomeJoin:
-    """Joins predictions and labels, keeping at most `spec.monitoring.max_pending` of each and the newest outcomes.
+    """Joins predictions and labels, keeping at most `spec.monitoring.max_pending` of each.
 
     The monitor's own join is exact and survives; this one begins anew with the console and is for a picture.
     """
@@ -54,11 +50,11 @@ class OutcomeJoin:
         self._spec = spec
         self._pending = min(pending, spec.monitoring.max_pending)
         self._answers: OrderedDict[str, tuple[_Prediction, int]] = OrderedDict()
-        self._labels: OrderedDict[str, tuple[Answer, int, tuple[int, int]]] = OrderedDict()
-        self.newest: deque[Joined] = deque(maxlen=spec.monitoring.policy.maximum_window)
+        self._labels: OrderedDict[str, tuple[Answer, int]] = OrderedDict()
         self.versions: dict[int, int] = {}
         self.malformed = 0
         self.answering: int | None = None
+        self.answered: dict[int, int] = {}
 
     def predictions(self, batch: Batch) -> Iterator[Joined]:
         """Take a batch of NAME.predictions; yields what it completes."""
@@ -70,9 +66,10 @@ class OutcomeJoin:
                 continue
             self.versions[row.model_version] = self.versions.get(row.model_version, 0) + 1
             self.answering = row.model_version
+            self.answered[row.source_partition] = row.source_offset
             if (early := self._labels.pop(row.record_id, None)) is not None:
-                label, labelled, place = early
-                yield self._join(row, label, max(at, labelled), place)
+                label, labelled = early
+                yield self._join(row, label, max(at, labelled))
             else:
                 self._keep(self._answers, row.record_id, (row, at))
 
@@ -82,39 +79,20 @@ class OutcomeJoin:
         self.malformed += len(decoded.malformed)
         times = dict(zip(batch.offsets, batch.timestamps, strict=True))
         for record_id, label, offset in zip(decoded.record_ids, decoded.labels, decoded.offsets.tolist(), strict=True):
-            place = (batch.partition, offset)
             if (answer := self._answers.pop(record_id, None)) is not None:
-                yield self._join(answer[0], label, max(answer[1], times[offset]), place)
+                yield self._join(answer[0], label, max(answer[1], times[offset]))
             else:
-                self._keep(self._labels, record_id, (label, times[offset], place))
-
-    def window(self, feature_starts: dict[int, int], label_starts: dict[int, int]) -> tuple[Window, int]:
-        """The newest outcomes as a retraining window, from these offsets on (none: as far back as is kept)."""
-        chosen = [
-            one
-            for one in self.newest
-            if one.feature[1] >= feature_starts.get(one.feature[0], 0)
-            and one.label[1] >= label_starts.get(one.label[0], 0)
-        ]
-        features: dict[int, tuple[int, int]] = {}
-        labels: dict[int, tuple[int, int]] = {}
-        for spans, places in ((features, (o.feature for o in chosen)), (labels, (o.label for o in chosen))):
-            for partition, offset in places:
-                start, end = spans.get(partition, (offset, offset))
-                spans[partition] = (min(start, offset), max(end, offset + 1))
-        return Window(features=features, labels=labels), len(chosen)
+                self._keep(self._labels, record_id, (label, times[offset]))
 
     def _keep(self, waiting: OrderedDict[str, T], record_id: str, what: T) -> None:
         waiting[record_id] = what
         if len(waiting) > self._pending:
             waiting.popitem(last=False)
 
-    def _join(self, row: _Prediction, label: Answer, at: int, place: tuple[int, int]) -> Joined:
+    def _join(self, row: _Prediction, label: Answer, at: int) -> Joined:
         said, true = row.prediction, label
         if isinstance(said, list) or isinstance(true, list):
             correct = set([said] if isinstance(said, str) else said) == set([true] if isinstance(true, str) else true)
         else:
             correct = said == true
-        joined = Joined(row.model_version, correct, at, (row.source_partition, row.source_offset), place)
-        self.newest.append(joined)
-        return joined
+        return Joined(row.model_version, correct, at)

@@ -1,7 +1,9 @@
 """What feeds the console: the stream's topics, the registry and the services, each on a thread of its own."""
 
+import math
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +17,7 @@ from driftline.registry.reference import Reference
 from driftline.service.champion_watch import ChampionWatch
 from driftline.service.sparing import Sparing
 from driftline.watch.scrape import Look, look
+from monitoring.console.accuracy import Estimate
 from monitoring.console.app import Console
 
 log = structlog.get_logger()
@@ -89,10 +92,15 @@ class TopicReading:
 
 
 class Surroundings:
-    """Looks at the registry and at the services on this machine."""
+    """Looks at the registry and at the services: those on this machine, and those named.
 
-    def __init__(self, console: Console, stop: threading.Event) -> None:
-        self._console, self._stop = console, stop
+    Parameters
+    ----------
+    named : name → address of services that leave no note on this machine, because they run elsewhere.
+    """
+
+    def __init__(self, console: Console, stop: threading.Event, named: Mapping[str, str]) -> None:
+        self._console, self._stop, self._named = console, stop, named
         workspace = console.workspace
         self._manifests: dict[int, Manifest] = {}
 
@@ -134,11 +142,9 @@ class Surroundings:
             )
 
     def _services(self) -> None:
-        looks = [
-            look(name, note["url"])
-            for name, note in self._console.workspace.service_notes().items()
-            if not name.startswith("console")
-        ]
+        notes = {name: note["url"] for name, note in self._console.workspace.service_notes().items()}
+        found = {**notes, **self._named}
+        looks = [look(name, url) for name, url in found.items() if not name.startswith("console")]
         estimates = [value for one in looks for value in [_estimate(one)] if value is not None]
         with self._console.lock:
             self._console.view.services([_service(one) for one in looks])
@@ -154,16 +160,19 @@ def _service(one: Look) -> dict[str, Any]:
         "lag": int(one.total("driftline_lag_records")),
         "job": one.detail.get("job"),
         "progress": one.detail.get("progress") or {},
+        "log": one.detail.get("log") or [],
     }
 
 
-def _estimate(one: Look) -> float | None:
-    """The monitor's estimate of the accuracy, under the unit that its name ends with."""
-    for name in (_ESTIMATE, f"{_ESTIMATE}_ratio"):
-        value = one.value(name)
-        if value is not None and value == value:
-            return value
-    return None
+def _estimate(one: Look) -> Estimate | None:
+    """The monitor's estimate of the accuracy; None from who makes none."""
+    accuracy = one.value(f"{_ESTIMATE}_ratio")
+    if accuracy is None or math.isnan(accuracy):
+        return None
+    bounds = one.samples.get(f"{_ESTIMATE}_bound_ratio", {})
+    low, high = (bounds.get((("bound", bound),), math.nan) for bound in ("low", "high"))
+    known = not math.isnan(low + high)
+    return Estimate(accuracy, low if known else None, high if known else None)
 
 
 def _ends(client: Client, topics: list[str]) -> dict[TopicPartition, int]:

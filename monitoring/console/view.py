@@ -1,29 +1,24 @@
 """The console's core: records of all topics in, the sections of a page out, in bounded memory."""
 
 import base64
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from driftline.kafka.interface import Batch
-from driftline.records.loop import Window
 from driftline.registry.manifest import Manifest
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from driftline.wire.features import FeatureDecoder
+from monitoring.console.accuracy import AccuracyLine, Estimate
 from monitoring.console.happenings import Happenings
 from monitoring.console.heat import Heat
 from monitoring.console.letters import Letters
 from monitoring.console.outcomes import Joined, OutcomeJoin
-from monitoring.console.timeline import Timeline
+from monitoring.console.pulse import Pulse
+from monitoring.console.versions import versions_shown
 
-COLUMNS, WIDTH_MS, WIDEST_MS = 480, 1_000, 60_000
-# Rates are over so many seconds: long enough not to flicker, short enough to be believed.
-RATE_SECONDS = 5
-# The line begins with so many labelled answers; a share of fewer says nothing.
-FEWEST_OUTCOMES = 25
 # Features named in the live state, most drifted first.
 HOTTEST = 12
 _RECORD_FIELDS = ("record_id", "device_id", "event_time", "features", "schema_version")
@@ -47,25 +42,10 @@ class View:
         self.letters = Letters(frozenset(places | {f"features.{feature.name}" for feature in spec.features}))
         self.outcomes = OutcomeJoin(spec)
         self.heat: Heat | None = None
-        self.line = Timeline(
-            {
-                "records": "sum",
-                "answers": "sum",
-                "right": "sum",
-                "joined": "sum",
-                "accuracy": "last",
-                "estimate": "last",
-            },
-            columns=COLUMNS,
-            width_ms=WIDTH_MS,
-            widest_ms=WIDEST_MS,
-        )
-        self._rolling: deque[bool] = deque(maxlen=spec.monitoring.accuracy_window)
-        self._right = 0
+        self.accuracy = AccuracyLine(spec.monitoring.accuracy_window)
         self.read: dict[tuple[str, int], int] = {}
-        self._totals = {"records": 0, "answers": 0, "labels": 0, "outcomes": 0, "letters": 0, "skipped": 0}
-        self._seen: deque[tuple[int, int, int, int]] = deque()
-        self._estimate: float | None = None
+        self.pulse = Pulse()
+        self._now = 0
         self._registry: dict[str, Any] = {"champion": None, "versions": [], "trouble": ""}
         self._services: list[dict[str, Any]] = []
         self._cluster = {"ok": False, "message": "connecting"}
@@ -82,15 +62,16 @@ class View:
             if batch.topic == topics.features:
                 self._features(batch, now_ms)
             elif batch.topic == topics.predictions:
-                self._totals["answers"] += len(batch)
-                self._count("answers", batch)
+                self.pulse.came("answers", batch)
                 self._outcomes(list(self.outcomes.predictions(batch)))
+                self._answered(self.outcomes.answered)
             elif batch.topic == topics.labels:
-                self._totals["labels"] += len(batch)
+                self.pulse.came("labels", batch)
                 self._outcomes(list(self.outcomes.labels(batch)))
             elif batch.topic == topics.dead_letters:
-                self._totals["letters"] += len(batch)
+                self.pulse.came("letters", batch)
                 self.letters.take(batch)
+                self._answered(self.letters.refused)
                 self._changed("letters")
             elif batch.topic in (topics.drift_events, topics.retraining_jobs, topics.model_events, topics.audit):
                 self.happened.take(batch)
@@ -100,10 +81,8 @@ class View:
 
     def tick(self, now_ms: int) -> None:
         """Time passes: rates fall when nothing comes."""
-        totals = self._totals
-        self._seen.append((now_ms, totals["records"], totals["answers"], totals["labels"]))
-        while len(self._seen) > 2 and self._seen[0][0] < now_ms - RATE_SECONDS * 1_000:
-            self._seen.popleft()
+        self._now = now_ms
+        self.pulse.tick(now_ms)
         self._changed("head")
 
     def follow(self, version: int, reference: Reference) -> None:
@@ -113,13 +92,12 @@ class View:
 
     def skipped(self, records: int) -> None:
         """So many records were passed over, because reading could not keep up."""
-        self._totals["skipped"] += records
+        self.pulse.totals["skipped"] += records
 
-    def estimated(self, accuracy: float | None, now_ms: int) -> None:
+    def estimated(self, estimate: Estimate | None, now_ms: int) -> None:
         """The monitor's estimate of the accuracy, where it makes one."""
-        self._estimate = accuracy
-        if accuracy is not None:
-            self.line.set("estimate", now_ms, accuracy)
+        self.accuracy.estimated(estimate, now_ms)
+        if estimate is not None:
             self._changed("line")
 
     def cluster(self, ok: bool, message: str = "") -> None:
@@ -136,13 +114,7 @@ class View:
 
     def registry(self, champion: int | None, previous: int | None, manifests: Sequence[Manifest], trouble: str) -> None:
         """The versions there are."""
-        shown = {
-            "champion": champion,
-            "previous": previous,
-            "trouble": trouble,
-            "versions": [_version(manifest) for manifest in reversed(manifests[-50:])],
-            "total": len(manifests),
-        }
+        shown = versions_shown(champion, previous, manifests, trouble)
         if shown != self._registry:
             self._registry = shown
             self._changed("registry")
@@ -162,21 +134,6 @@ class View:
         """What the page needs of a section."""
         return getattr(self, f"_show_{name}")()  # type: ignore[no-any-return]
 
-    def retraining(self) -> tuple[Window, int, str | None]:
-        """A window for a retraining now: since the newest open alarm's onset, else all outcomes that are kept.
-
-        Returns
-        -------
-        window, labelled records in it, and the drift event it is of.
-        """
-        event = self.happened.open_event()
-        if event is not None:
-            window, count = self.outcomes.window(event.onset.features, event.onset.labels)
-            if count:
-                return window, count, event.event_id
-        window, count = self.outcomes.window({}, {})
-        return window, count, None
-
     # -- sections -------------------------------------------------------------------------------------------------
 
     def _show_head(self) -> dict[str, Any]:
@@ -187,27 +144,22 @@ class View:
             "features": len(spec.features),
             "classes": len(spec.classes),
             "cluster": self._cluster,
-            "totals": self._totals,
-            "rates": self._rates(),
-            "accuracy": self._accuracy(),
-            "window": len(self._rolling),
-            "estimate": self._estimate,
+            "totals": self.pulse.totals,
+            "rates": self.pulse.rates(),
+            "newest": self.pulse.newest,
+            "behind": self.pulse.behind,
+            "now": self._now,
+            "accuracy": self.accuracy.now,
+            "window": self.accuracy.window,
+            "estimate": self.accuracy.estimate and self.accuracy.estimate._asdict(),
             "answering": self.outcomes.answering,
             "paused": None
             if self.happened.paused is None
-            else {"by": self.happened.paused.actor, "at": self.happened.paused.at},
+            else self.happened.paused.model_dump(include={"actor", "at", "note"}),
         }
 
     def _show_line(self) -> dict[str, Any]:
-        line = self.line
-        return {
-            "start": line.start,
-            "width": line.width_ms,
-            "accuracy": _numbers(line["accuracy"]),
-            "estimate": _numbers(line["estimate"]),
-            "records": [int(n) for n in line["records"][:, 0]],
-            "marks": self.happened.marks(),
-        }
+        return {**self.accuracy.shown(), "marks": self.happened.marks(), "pauses": list(self.happened.pauses)}
 
     def _show_heat(self) -> dict[str, Any]:
         heat = self.heat
@@ -249,8 +201,9 @@ class View:
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _features(self, batch: Batch, now_ms: int) -> None:
-        self._totals["records"] += len(batch)
-        self._count("records", batch)
+        self.pulse.came("records", batch)
+        self.accuracy.records(batch)
+        self._changed("line")
         if self.heat is None:
             return
         if (extra := len(batch) - 8 * self.heat.rows) > 0:
@@ -267,58 +220,15 @@ class View:
         self.heat.take(decoded, np.array([written[offset] for offset in decoded.offsets.tolist()], dtype=np.int64))
         self._changed("heat")
 
-    def _count(self, row: str, batch: Batch) -> None:
-        times, counts = np.unique(np.asarray(batch.timestamps) // WIDTH_MS, return_counts=True)
-        for time, count in zip(times.tolist(), counts.tolist(), strict=True):
-            self.line.set(row, time * WIDTH_MS, count)
-        self._changed("line")
-
     def _outcomes(self, joined: list[Joined]) -> None:
-        for one in joined:
-            if len(self._rolling) == self._rolling.maxlen:
-                self._right -= self._rolling[0]
-            self._rolling.append(one.correct)
-            self._right += one.correct
-            if len(self._rolling) >= FEWEST_OUTCOMES:
-                self.line.set("accuracy", one.at, self._right / len(self._rolling))
-        self._totals["outcomes"] += len(joined)
+        self.accuracy.outcomes(joined)
+        self.pulse.totals["outcomes"] += len(joined)
         if joined:
             self._changed("line")
 
-    def _rates(self) -> dict[str, float]:
-        if len(self._seen) < 2:
-            return {"records": 0.0, "answers": 0.0, "labels": 0.0}
-        first, last = self._seen[0], self._seen[-1]
-        seconds = max(last[0] - first[0], 1) / 1_000
-        names = ("records", "answers", "labels")
-        return {name: round((last[i + 1] - first[i + 1]) / seconds, 1) for i, name in enumerate(names)}
-
-    def _accuracy(self) -> float | None:
-        return round(self._right / len(self._rolling), 4) if self._rolling else None
+    def _answered(self, newest: Mapping[int, int]) -> None:
+        for partition, offset in newest.items():
+            self.pulse.answered(partition, offset)
 
     def _changed(self, section: str) -> None:
         self._numbers[section] += 1
-
-
-def _numbers(cells: Any) -> list[float | None]:
-    return [None if value != value else round(float(value), 4) for value in cells[:, 0]]
-
-
-def _version(manifest: Manifest) -> dict[str, Any]:
-    verdict = manifest.verdict
-    return {
-        "version": manifest.version,
-        "at": manifest.created_at,
-        "rows": manifest.data.rows,
-        "source": manifest.data.source,
-        "accuracy": verdict.candidate.accuracy,
-        "macro_f1": verdict.candidate.macro_f1,
-        "before": verdict.champion.accuracy if verdict.champion else None,
-        "p_value": verdict.p_value,
-        "promoted": verdict.promoted,
-        "reasons": list(verdict.reasons),
-        "replaced": manifest.replaced_version,
-        "job": manifest.job_id,
-        "event": manifest.drift_event_id,
-        "runtime": manifest.runtime,
-    }

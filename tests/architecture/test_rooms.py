@@ -15,7 +15,9 @@ PACKAGES = ("driftline", *ROOMS)
 SHELLS = {
     "producers": {"run.py", "clock.py"},
     "consumers": {"service.py"},
-    "monitoring": {"acts.py", "app.py", "courier.py", "metrics.py", "reading.py", "service.py"},
+    "monitoring": {
+        "acts.py", "app.py", "courier.py", "metrics.py", "reading.py", "secrets.py", "service.py", "serving.py",
+    },
     "training": {
         "child.py", "export.py", "gather.py", "initial.py", "job.py", "latency.py", "npz.py", "onnx.py", "runtime.py",
         "service.py", "train.py", "tune.py", "worker.py",

@@ -8,22 +8,23 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import uvicorn
 import yaml
+from prometheus_client import CollectorRegistry
 
 from driftline.kafka.interface import Batch, KafkaFault, Outgoing
-from driftline.records import Blame, DriftEvent, DriftKind, Label, Position, Prediction
+from driftline.records import Blame, DriftEvent, DriftKind, Label, Position, Prediction, RetrainingJob, Window
 from driftline.registry import Registry
 from driftline.workspace import Workspace
 from monitoring.console.acts import Operator
 from monitoring.console.app import Console, make_app
 from monitoring.console.guard import LOOPBACK
-from monitoring.console.service import _listen, _Server
-from monitoring.console.tokens import Tokens
 from monitoring.console.view import View
+from monitoring.doors.serving import Server, listen
+from monitoring.doors.tokens import Tokens
 from tests.monitoring.stream import make_reference, numeric_columns
 from tests.registry.made import add_version
 
@@ -60,7 +61,7 @@ class Served:
                 versions, make_reference(self.spec, numeric_columns(self.rng.normal(size=(500, features))))
             )
         operator = Operator(
-            self.workspace, self.view.retraining, lambda event: event in self.view.happened.events, self._send
+            self.workspace, self.view.happened.open_event, lambda event: event in self.view.happened.events, self._kafka
         )
         guard = Tokens.parse(tokens, "test")
         self.console = Console(self.workspace, self.view, operator, guard, LOOPBACK, threading.Lock())
@@ -96,17 +97,29 @@ class Served:
         labels = [Label(record_id=i, device_id="d", label=t, labelled_at=at) for i, t in zip(ids, truth, strict=True)]
         self.feed(topics.labels, [one.to_json() for one in labels], at)
 
-    def drift(self, n: int = 1, severity: str = "alarm") -> None:
-        """Drift events."""
+    def drift(self, n: int = 1, severity: str = "alarm", onset: int = 0) -> None:
+        """Drift events, with their onset at this offset."""
         first = len(self.view.happened.events)
-        self.feed(self.spec.topics.drift_events, [event(first + i, severity).to_json() for i in range(n)])
+        told = [event(first + i, severity, onset) for i in range(n)]
+        self.feed(self.spec.topics.drift_events, [one.to_json() for one in told])
 
-    def _send(self, outputs: list[Outgoing]) -> None:
+    def _kafka(self) -> Any:
+        """What an act is done through: sends what the core is then shown, and knows how far the topics reach."""
         if self.broken:
             raise KafkaFault("the broker is away")
-        for out in outputs:
-            self.sent.append(out)
-            self.feed(out.topic, out.values)
+        ends = {(topic, 0): end for topic, end in self._offsets.items()}
+        tail = SimpleNamespace(ends=lambda: ends, close=lambda: None)
+        writer = SimpleNamespace(send=self._send, commit=lambda reader, offsets: None, close=lambda: None)
+        return SimpleNamespace(
+            ensure_topics=lambda plans: [],
+            tail=lambda topics, from_end: tail,
+            writer=lambda: writer,
+            close=lambda: None,
+        )
+
+    def _send(self, out: Outgoing) -> None:
+        self.sent.append(out)
+        self.feed(out.topic, out.values)
 
     # -- serving --------------------------------------------------------------------------------------------------
 
@@ -114,10 +127,8 @@ class Served:
     def running(self, port: int = 0) -> Iterator[str]:
         """Serve; yields the address."""
         self.console.closing.clear()
-        listener = _listen("127.0.0.1", port)
-        app = make_app(self.console, lambda: {"ok": True, "message": ""}, lambda: b"")
-        config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=2)
-        server = _Server(config, self.console)
+        listener = listen("127.0.0.1", port)
+        server = Server(make_app(self.console, CollectorRegistry()), self.console.closing.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -131,9 +142,9 @@ class Served:
             assert not thread.is_alive()
 
 
-def event(number: int, severity: str = "alarm") -> DriftEvent:
+def event(number: int, severity: str = "alarm", onset: int = 0) -> DriftEvent:
     """A drift event."""
-    here = Position(record_id=f"r{number}", event_time=now(), features={0: 0}, labels={0: 0})
+    here = Position(record_id=f"r{number}", event_time=now(), features={0: onset}, labels={0: onset})
     return DriftEvent(
         event_id=f"e{number}",
         stream="pumps",
@@ -146,6 +157,20 @@ def event(number: int, severity: str = "alarm") -> DriftEvent:
         onset=here,
         features=[Blame(feature="x0001", score=0.7, detail="mean 0 → 2")],
         summary=f"Model 2 is wrong more often (number {number}).",
+    )
+
+
+def job(job_id: str) -> RetrainingJob:
+    """A job of the policy's."""
+    return RetrainingJob(
+        job_id=job_id,
+        stream="pumps",
+        requested_by="policy",
+        reason="Model 2 is wrong more often.",
+        requested_at=now(),
+        champion_version=2,
+        window=Window(features={0: (0, 80)}, labels={0: (0, 80)}),
+        labelled_records=80,
     )
 
 

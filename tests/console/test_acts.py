@@ -18,7 +18,7 @@ ACTS = [
 def served(tmp_path: Path) -> Served:
     made = Served(tmp_path)
     made.records(60)
-    made.drift()
+    made.drift(onset=20)
     return made
 
 
@@ -48,8 +48,8 @@ class TestEveryAct:
         ("token", "headers", "status"),
         [
             (None, {}, 401),
-            ("another-token-altogether", {}, 403),
-            (SECRET[:-1], {}, 403),
+            ("another-token-altogether", {}, 401),
+            (SECRET[:-1], {}, 401),
             (SECRET, {"Origin": "http://evil.example"}, 403),
             (SECRET, {"Origin": "null"}, 403),
             (SECRET, {"Sec-Fetch-Site": "cross-site"}, 403),
@@ -92,8 +92,25 @@ class TestWhatAnActDoes:
             RetrainingJob.from_json(o.values[0] or b"") for o in served.sent if o.topic == "pumps.retraining-jobs"
         ]
         assert (job.requested_by, job.drift_event_id, job.champion_version) == ("operator", "e0", 2)
-        assert job.labelled_records == 60
-        assert job.window.features == {0: (0, 60)} and job.window.labels == {0: (0, 60)}
+        assert job.labelled_records == 40
+        assert job.window.features == {0: (20, 60)} and job.window.labels == {0: (20, 60)}
+
+    def test_without_an_open_alarm_for_the_newest(self, tmp_path: Path) -> None:
+        served = Served(tmp_path)
+        served.records(2_100)
+        with served.running() as address:
+            status, said, _ = request(f"{address}/api/acts", {"act": "retrain"}, SECRET)
+            assert status == 200 and "2,000 labelled records, the newest" in said["detail"]
+        (job,) = [
+            RetrainingJob.from_json(o.values[0] or b"") for o in served.sent if o.topic == "pumps.retraining-jobs"
+        ]
+        assert job.drift_event_id is None and job.window.labels == {0: (100, 2_100)}
+
+    def test_before_the_first_label_it_is_refused_with_why(self, tmp_path: Path) -> None:
+        served = Served(tmp_path)
+        with served.running() as address:
+            status, said, _ = request(f"{address}/api/acts", {"act": "retrain"}, SECRET)
+            assert status == 409 and "holds no label yet" in said["detail"]
 
     def test_promoting_changes_the_registry_and_says_so(self, served: Served, address: str) -> None:
         request(f"{address}/api/acts", {"act": "promote", "subject": "1"}, SECRET)
@@ -115,7 +132,7 @@ class TestWhatAnActDoes:
 
     def test_pausing_is_shown(self, served: Served, address: str) -> None:
         request(f"{address}/api/acts", {"act": "pause"}, SECRET)
-        assert served.view.section("head")["paused"]["by"] == "anna"
+        assert served.view.section("head")["paused"]["actor"] == "anna"
         request(f"{address}/api/acts", {"act": "resume"}, SECRET)
         assert served.view.section("head")["paused"] is None
 
@@ -139,7 +156,7 @@ class TestWithoutATokenConfigured:
 class TestGuessing:
     def test_ends_after_ten_wrong_tokens_even_for_the_right_one(self, address: str) -> None:
         found = [request(f"{address}/api/me", token=f"wrong-token-number-{i}")[0] for i in range(11)]
-        assert found == [403] * 10 + [429]
+        assert found == [401] * 10 + [429]
         assert request(f"{address}/api/me", token=SECRET)[0] == 429
 
 

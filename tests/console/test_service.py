@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, Gauge
 
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.broker.guard import guarded
@@ -21,7 +22,9 @@ from driftline.errors import UsageError
 from driftline.kafka.connect import Endpoint, connect, topic_requests
 from driftline.kafka.interface import Client, Outgoing
 from driftline.records.acts import Act
-from monitoring.console.service import read_tokens
+from driftline.service.clock import SystemClock
+from driftline.service.health import Health, HealthServer
+from monitoring.console.service import named_services
 from tests.console.served import SECRET, TOKEN, Served, event, request
 
 PATIENCE = 60.0
@@ -51,10 +54,10 @@ class Screen:
 
 
 @contextmanager
-def console(served: Served, bootstrap: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def console(served: Served, bootstrap: str, port: int, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "DRIFTLINE_KAFKA__BOOTSTRAP": bootstrap, "DRIFTLINE_CONSOLE_TOKEN": TOKEN}
     command = [sys.executable, "-m", "driftline", "run", "console", "--spec", str(served.workspace.path)]
-    process = subprocess.Popen(guarded([*command, "--port", str(port)]), env=environment)
+    process = subprocess.Popen(guarded([*command, "--port", str(port), *more]), env=environment)
     try:
         deadline = time.monotonic() + PATIENCE
         while "service-console-0" not in {p.stem for p in served.workspace.state.glob("*.json")}:
@@ -73,6 +76,21 @@ def client(embedded_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[tuple[Se
     made.ensure_topics(topic_requests(served.spec))
     yield served, made
     made.close()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A service as one in another container is: it answers, and leaves no note beside the specification."""
+    clock, registry = SystemClock(), CollectorRegistry()
+    Gauge("driftline_monitor_estimated_accuracy_ratio", "-", registry=registry).set(0.8)
+    bounds = Gauge("driftline_monitor_estimated_accuracy_bound_ratio", "-", ["bound"], registry=registry)
+    bounds.labels("low").set(0.75)
+    bounds.labels("high").set(0.9)
+    at_work: dict[str, object] = {"job": "j", "progress": {"stage": "fit"}, "log": [{"at": 1, "text": "fit"}]}
+    health = Health(clock, last_round=clock.monotonic(), joined=True, detail=lambda: at_work)
+    server = HealthServer(health, registry, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.port}"
+    server.close()
 
 
 def send(client: Client, topic: str, values: list[bytes | None]) -> None:
@@ -108,7 +126,11 @@ class TestOnARealBroker:
             screen.until(
                 "the act", lambda s: bool(s.get("acts", {}).get("acts")) and s["acts"]["acts"][0]["result"] == "done"
             )
-            assert request(f"{address}/readyz")[1] == {"ok": True, "message": ""}
+            status, said, _ = request(f"{address}/api/acts", {"act": "retrain"}, SECRET)
+            assert status == 200, said
+            screen.until("the job", lambda s: s.get("jobs", {}).get("total") == 1)
+            assert screen.sections["jobs"]["jobs"][0]["event"] == "e0"
+            assert request(f"{address}/readyz")[1] == {"ok": True, "message": "ready"}
             assert b"process_cpu_seconds_total" in request(f"{address}/metrics")[1]
             screen.close()
         with console(served, bootstrap, port):
@@ -118,26 +140,33 @@ class TestOnARealBroker:
             assert newest["events"]["newest"][0]["acknowledged"]["by"] == "anna"
             screen.close()
         acts = [Act.from_json(v or b"") for b in kafka.tail([served.spec.topics.audit]).poll(5.0) for v in b.values]
-        assert [one.result for one in acts] == ["asked", "done"]
+        assert [one.result for one in acts] == ["asked", "done"] * 2
 
-    def test_it_starts_before_the_broker_and_says_what_is_missing(self, tmp_path: Path) -> None:
+    def test_it_starts_before_the_broker_and_says_what_is_missing(self, tmp_path: Path, elsewhere: str) -> None:
         served, port = Served(tmp_path), free_port()
-        with console(served, f"127.0.0.1:{free_port()}", port):
+        with console(served, f"127.0.0.1:{free_port()}", port, f"--service=trainer={elsewhere}"):
             screen = Screen(f"http://127.0.0.1:{port}")
             found = screen.until(
                 "the trouble", lambda s: s.get("head", {}).get("cluster", {}).get("message") not in (None, "connecting")
             )
             assert not found["head"]["cluster"]["ok"]
+            found = screen.until("the service elsewhere", lambda s: bool(s.get("services", {}).get("services")))
+            (one,) = found["services"]["services"]
+            assert (one["name"], one["ready"], one["job"]) == ("trainer", True, "j")
+            assert one["log"] == [{"at": 1, "text": "fit"}]
+            known = screen.until("the estimate", lambda s: bool(s["head"]["estimate"]))["head"]["estimate"]
+            assert known == {"accuracy": 0.8, "low": 0.75, "high": 0.9}
             screen.close()
 
 
-class TestTokensAndAddresses:
-    def test_a_token_file_that_holds_none_is_refused(self, tmp_path: Path) -> None:
-        (tmp_path / "tokens").write_text("# nobody\n")
-        with pytest.raises(UsageError, match="read no token"):
-            read_tokens(tmp_path / "tokens")
-        with pytest.raises(UsageError, match="cannot be read"):
-            read_tokens(tmp_path / "elsewhere")
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "given",
+        ["", "monitor", "file:///etc/passwd", "a=ftp://h:1", "http://", "http://h:99999", "http://u:p@h", "http://h/x"],
+    )
+    def test_what_is_no_services_address_is_refused(self, given: str) -> None:
+        with pytest.raises(UsageError, match=r"--service: read .*; expected http://HOST:PORT"):
+            named_services([given])
 
     def test_a_port_in_use_is_one_clear_message(self, tmp_path: Path) -> None:
         served = Served(tmp_path)

@@ -5,9 +5,17 @@ import numpy as np
 import pytest
 
 from driftline.records import ModelEvent
+from driftline.records.acts import Act, ActKind
+from driftline.records.loop import LogLine
+from monitoring.console.accuracy import Estimate
 from monitoring.console.happenings import MOST_EVENTS
 from monitoring.console.letters import SAMPLES
-from tests.console.served import Served, event, kind, now
+from tests.console.served import Served, event, job, kind, now
+
+
+def act(number: int, said: str, at: int) -> Act:
+    fields = {"act_id": f"a{number}", "stream": "pumps", "actor": "anna", "note": "why", "result": "done"}
+    return Act.model_validate({**fields, "kind": ActKind(said), "at": at})
 
 
 @pytest.fixture
@@ -38,6 +46,38 @@ class TestAccuracy:
         assert not any(v is not None for v in served.view.section("line")["accuracy"])
         served.records(10)
         assert any(v is not None for v in served.view.section("line")["accuracy"])
+
+    def test_the_estimate_has_its_interval_where_there_is_one(self, served: Served) -> None:
+        served.records(30)
+        served.view.estimated(Estimate(0.8, 0.7, 0.9), now())
+        served.view.estimated(Estimate(0.6, None, None), now() + 5_000)
+        line = served.view.section("line")
+        assert line["estimate"][-1] == 0.6 and line["low"][-1] is line["high"][-1] is None
+        at = line["estimate"].index(0.8)
+        assert (line["low"][at], line["high"][at]) == (0.7, 0.9)
+        assert served.view.section("head")["estimate"] == {"accuracy": 0.6, "low": None, "high": None}
+        assert len({len(line[name]) for name in ("accuracy", "estimate", "low", "high", "records")}) == 1
+
+
+class TestJobs:
+    def test_a_verdict_brings_the_log_of_its_job(self, served: Served) -> None:
+        lines = [LogLine(at=1, text="fit"), LogLine(at=2, text="epoch 1 of 40: loss 0.5")]
+        verdict = ModelEvent(event_id="x", stream="pumps", kind=kind("refused"), job_id="j", at=3, log=lines)
+        served.feed(served.spec.topics.retraining_jobs, [job("j").to_json()])
+        assert served.view.section("jobs")["jobs"][0]["lines"] == 0
+        served.feed(served.spec.topics.model_events, [verdict.to_json()])
+        assert served.view.section("jobs")["jobs"][0]["lines"] == 2
+        assert served.view.happened.job_log("j") == [line.model_dump() for line in lines]
+        assert served.view.happened.job_log("another") is None
+
+
+class TestAPause:
+    def test_is_a_stretch_of_the_line_however_often_the_topic_is_read(self, served: Served) -> None:
+        made = [act(1, "pause", 10), act(2, "pause", 20), act(3, "resume", 30), act(4, "pause", 40)]
+        for _ in range(2):
+            served.feed(served.spec.topics.audit, [one.to_json() for one in made])
+            assert served.view.section("line")["pauses"] == [(10, 30), (40, None)]
+        assert served.view.section("head")["paused"] == {"actor": "anna", "note": "why", "at": 40}
 
 
 class TestHeat:

@@ -12,7 +12,8 @@ import yaml
 
 from driftline.kafka.credentials import read_secret_file
 from driftline.spec import load_spec
-from monitoring.alerts.service import SHORTEST_TOKEN
+from monitoring.console.service import named_services
+from monitoring.doors.tokens import SHORTEST
 from tests.docs.pages import ROOT, driftline_commands, parse
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -118,6 +119,18 @@ class TestTheServicesTogether:
         asked = parse(next(driftline_commands(command_line(SERVICES["alerts"]))))
         assert (asked["host"], asked["port"]) == ("0.0.0.0", 9110)
 
+    def test_the_console_is_told_of_the_services_that_prometheus_scrapes(self) -> None:
+        named = named_services(SERVICES["console"]["environment"]["DRIFTLINE_CONSOLE_SERVICES"].split())
+        config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+        scraped = {
+            group["labels"]["service"]: f"http://{target}"
+            for job in config["scrape_configs"]
+            for group in job["static_configs"]
+            for target in group["targets"]
+            if group["labels"]["service"] in OURS
+        }
+        assert named == {name: url for name, url in scraped.items() if name != "console"}
+
     def test_alertmanager_and_the_receiver_know_one_secret_which_is_in_no_file_here(self) -> None:
         spec = load_spec(ROOT / "deploy" / "stream.yaml", {})
         config = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text())
@@ -141,7 +154,7 @@ class TestTheServicesTogether:
         for _ in range(2):
             subprocess.run(["sh", "-c", line], check=True)
             made = {read_secret_file("token_file", str(tmp_path / "alerts-token"))}
-        assert len(made) == 1 and all(len(token) >= SHORTEST_TOKEN for token in made)
+        assert len(made) == 1 and all(len(token) >= SHORTEST for token in made)
 
     def test_grafana_shows_every_dashboard_from_the_prometheus_there_is(self) -> None:
         folder = ROOT / "deploy" / "grafana"

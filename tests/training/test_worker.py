@@ -234,8 +234,8 @@ class TestAJobGivenTwice:
         successor = trainer()
         successor.now += 60_000
         (event,) = successor.run(job())
-        # how long it took went with the worker
-        assert event == unsent.model_copy(update={"seconds": None})
+        # how long it took, and what it came through, went with the worker
+        assert event == unsent.model_copy(update={"seconds": None, "log": []})
         assert successor.stage.asked == []
         assert champion(registry) == (2, 2)
         assert registry.versions() == [1, 2]
@@ -246,7 +246,8 @@ class TestAJobGivenTwice:
         (unsent,) = trainer(recalls(1)).run(job(champion=2))
         successor = trainer()
         (event,) = successor.run(job(champion=2))
-        assert event.model_copy(update={"reasons": unsent.reasons, "metrics": unsent.metrics, "seconds": 1.0}) == unsent
+        lost = {"reasons": unsent.reasons, "metrics": unsent.metrics, "seconds": 1.0, "log": unsent.log}
+        assert event.model_copy(update=lost) == unsent
         assert event.reasons == ["recalled before its worker ended, without announcing it"]
         assert successor.stage.asked == []
         assert champion(registry) == (1, 3)
@@ -607,6 +608,16 @@ class TestTheChild:
         assert made.core.busy == "job-1"
         made.tick()
         assert made.core.progress == {"stage": "fit", "epoch": 1}
+
+    def test_what_it_came_through_is_told_with_the_verdict(self, trainer: Make) -> None:
+        made = trainer(dies, promotes, refuses)
+        made.run(job("job-1"))
+        first, second = made.run(job("job-2", champion=2))
+        told = [line.text for line in first.log]
+        assert told[0] == "taken, to learn from 40 labelled records"
+        assert told[1].startswith("40 rows read") and told[2] == "fit" and "once more" in told[3]
+        assert [line.at for line in first.log] == sorted(line.at for line in first.log)
+        assert [line.text for line in second.log[:2]] == told[:2], "each job has its own"
 
     def test_old_versions_are_pruned_after_a_promotion(self, trainer: Make, registry: Registry, tmp_path: Path) -> None:
         for version in range(2, 23):

@@ -42,7 +42,7 @@ export function unlocked(then) {
 }
 
 const QUESTIONS = {
-  retrain: ["Retrain now?", "The trainer gets a job on the labelled records since the newest open alarm, or, without one, on all that the console remembers. The new version still has to pass the gate.", "Retrain"],
+  retrain: ["Retrain now?", "The trainer gets a job on the labelled records since the onset of the newest open alarm, or, without one, on the newest 2,000. The new version still has to pass the gate.", "Retrain"],
   promote: ["Put version {} into service?", "Consumers swap to it between two batches. The gate is not asked again.", "Promote"],
   "roll-back": ["Roll back?", "The version that was in service before answers again.", "Roll back"],
   pause: ["Pause the policy?", "Drift is still told, and no retraining is asked for until somebody resumes it.", "Pause"],

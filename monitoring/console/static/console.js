@@ -1,7 +1,7 @@
 // The page: listens to the console, and tells in one sentence how the loop is.
 
 import { allow, mayAct } from "./acts.js";
-import { $, clock, number, percent, rate } from "./dom.js";
+import { $, between, clock, number, percent, rate } from "./dom.js";
 import * as heat from "./heat.js";
 import * as line from "./line.js";
 import * as lists from "./lists.js";
@@ -89,8 +89,8 @@ function loop() {
   const trainer = services.find((one) => one.job), flowing = head.rates.records > 0;
   station("st-stream", flowing ? "" : "off", `${rate(head.rates.records)} /s`, `${number(head.totals.records)} records${head.totals.letters ? `, ${number(head.totals.letters)} refused` : ""}${head.totals.skipped ? `, ${number(head.totals.skipped)} passed over by this page` : ""}`);
   station("st-model", champion ? "" : "off", champion ? `version ${champion}` : "none yet", `${rate(head.rates.answers)} answers/s${head.answering && head.answering !== champion ? `, still of version ${head.answering}` : ""}`);
-  station("st-truth", head.accuracy === null ? "off" : "", percent(head.accuracy), head.accuracy === null ? "no labels yet" : `of the last ${number(head.window)} labelled${head.estimate === null ? "" : `; estimate ${percent(head.estimate)}`}`);
-  station("st-monitor", standing.length ? "bad" : head.paused ? "warn" : "good", standing.length ? "drift" : head.paused ? "paused" : "quiet", standing.length ? `${standing[0].kind} alarm at ${clock(standing[0].at)}` : head.paused ? `policy paused by ${head.paused.by}` : "no open alarm");
+  station("st-truth", head.accuracy === null ? "off" : "", percent(head.accuracy), head.accuracy === null ? `no labels yet${estimated(head.estimate)}` : `of the last ${number(head.window)} labelled${estimated(head.estimate)}`);
+  station("st-monitor", standing.length ? "bad" : head.paused ? "warn" : "good", standing.length ? "drift" : head.paused ? "paused" : "quiet", standing.length ? `${standing[0].kind} alarm at ${clock(standing[0].at)}${head.paused ? ", and the policy is paused" : ""}` : head.paused ? `policy paused by ${head.paused.actor}` : "no open alarm");
   station("st-trainer", open ? "work" : "", open ? "training" : "idle", open ? (trainer ? lists.told(trainer.progress) || "job taken" : "job waits to be taken") : jobs.length ? `last job ${jobs[0].state}` : "no job yet");
   const element = document.querySelector(".loop");
   element.classList.toggle("flows", flowing);
@@ -98,10 +98,26 @@ function loop() {
   const newest = jobs.find((job) => job.version === champion && ["promoted", "recalled"].includes(job.state));
   $("way-back").textContent = newest ? `version ${newest.version} ${newest.state}${newest.seconds ? `, ${newest.seconds.toFixed(1)} s after the job` : ""}` : "a better model goes back into service";
   $("way-back").parentElement.classList.toggle("fresh", Boolean(newest));
+  let focusGone = false;
   for (const [act, may] of Object.entries({ pause: !head.paused, resume: Boolean(head.paused), retrain: Boolean(champion) })) {
-    document.querySelector(`button[data-act="${act}"]`).hidden = !mayAct() || !may;
+    const button = document.querySelector(`button[data-act="${act}"]`), hide = !mayAct() || !may;
+    focusGone ||= hide && button === document.activeElement;
+    button.hidden = hide;
   }
+  lists.signs(services.length === 0, head, jobs, state.events?.newest ?? []);
+  paused(head.paused);
+  // Who has paused by keyboard stands before the button that resumes, and the other way round.
+  if (focusGone) document.querySelector("button[data-act]:not([hidden])")?.focus({ preventScroll: true });
   headline(head, champion, standing, open);
+}
+
+const estimated = (estimate) => (estimate ? `; estimate ${percent(estimate.accuracy)}${estimate.low === null ? "" : ` (${between(estimate.low, estimate.high)})`}` : "");
+
+function paused(act) {
+  $("paused").hidden = !act;
+  if (!act) return;
+  const text = `${act.actor} paused it at ${clock(act.at)}${act.note ? ` (“${act.note}”)` : ""}. Drift is still told; no retraining is asked for until somebody resumes it.`;
+  if ($("paused-text").textContent !== text) $("paused-text").textContent = text;
 }
 
 // Points of accuracy below the held-out figure from which the page does not say that all is well; how long a version that
@@ -123,7 +139,7 @@ function headline(head, champion, standing, open) {
     if (open.by !== "policy") title = "A new version is in training";
     tone = "work";
   } else if (standing.length) {
-    [title, lead] = [`The world has changed: ${standing[0].kind} drift`, standing[0].summary];
+    [title, lead] = [`The world has changed: ${standing[0].kind} drift`, `${standing[0].summary}${head.paused ? " The policy is paused, so no retraining is asked for." : ""}`];
     tone = "bad";
   } else if (!head.totals.records) {
     [title, lead] = ["Ready, and no record yet", `Version ${champion} waits for the first record of ${head.stream}.`];

@@ -17,7 +17,10 @@ export function h(tag, attributes = {}, ...children) {
 
 export const number = (value) => Math.round(value).toLocaleString("en");
 export const rate = (value) => (value >= 100 ? number(value) : value.toFixed(value >= 10 ? 0 : 1));
-export const percent = (value, digits = 1) => (value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)} %`);
+export const percent = (value, digits = 1) => (value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)}\u00a0%`);
+
+/** An interval of shares, as "80.1–88.3 %". */
+export const between = (low, high) => `${(low * 100).toFixed(1)}\u2060–\u2060${(high * 100).toFixed(1)}\u00a0%`;
 
 export function clock(ms, seconds = true) {
   const time = new Date(ms);

@@ -1,8 +1,10 @@
 // The line over time: accuracy, its estimate, the records, and what happened.
 
-import { $, clock, number, percent } from "./dom.js";
+import { $, between, clock, number, percent } from "./dom.js";
 
 const canvas = $("line"), tip = $("line-tip");
+// The estimate is asked for every second or two, so a column of one second may be without it, and the band goes on.
+const ASKED_MS = 10_000;
 const LEFT = 44, RIGHT = 12, TOP = 22, BOTTOM = 24;
 let data = null, cursor = null, scheduled = false;
 
@@ -11,6 +13,7 @@ export function show(line) {
   const empty = !line.accuracy.some((value) => value !== null);
   $("line-empty").hidden = !empty;
   $("legend-estimate").hidden = !line.estimate.some((value) => value !== null);
+  $("legend-pause").hidden = !line.pauses.length;
   const last = line.accuracy.length - 1;
   canvas.setAttribute("aria-valuemax", Math.max(last, 0));
   if (cursor === null) told(last, false);
@@ -34,7 +37,7 @@ function draw() {
   g.clearRect(0, 0, width, height);
   const n = data.accuracy.length;
   if (!n) return;
-  const known = [...data.accuracy, ...data.estimate].filter((value) => value !== null);
+  const known = [...data.accuracy, ...data.estimate, ...data.low].filter((value) => value !== null);
   const low = known.length ? Math.max(0, Math.floor((Math.min(...known) - 0.05) * 10) / 10) : 0;
   const right = width - RIGHT, base = height - BOTTOM;
   const x = (i) => LEFT + (n === 1 ? 0 : (i / (n - 1)) * (right - LEFT));
@@ -81,6 +84,32 @@ function draw() {
     }
     if (last !== null) { g.fillStyle = stroke; g.beginPath(); g.arc(x(last), y(values[last]), 3.5, 0, 7); g.fill(); }
   };
+  // Where the interval is unknown the band ends, and begins anew where it is known again.
+  const band = (low, high, fill) => {
+    g.fillStyle = fill;
+    g.globalAlpha = 0.16;
+    const known = [...low.keys()].filter((i) => low[i] !== null);
+    for (let from = 0; from < known.length;) {
+      let to = from;
+      while (to + 1 < known.length && (known[to + 1] - known[to]) * data.width <= Math.max(ASKED_MS, data.width)) to++;
+      const run = known.slice(from, to + 1), ends = run.length === 1 ? [run[0] - 0.5, run[0] + 0.5] : null;
+      g.beginPath();
+      for (const i of ends ?? run) g.lineTo(x(i), y(high[ends ? run[0] : i]));
+      for (const i of (ends ?? run).toReversed()) g.lineTo(x(i), y(low[ends ? run[0] : i]));
+      g.closePath(); g.fill();
+      from = to + 1;
+    }
+    g.globalAlpha = 1;
+  };
+  const end = data.start + n * data.width;
+  for (const [from, to] of data.pauses) {
+    const [left, past] = [from, to ?? end].map((at) => x(Math.max(Math.min((at - data.start) / data.width, n - 1), 0)));
+    if (past <= left) continue;
+    g.fillStyle = colour("warn");
+    g.globalAlpha = 0.1; g.fillRect(left, TOP, past - left, base - TOP);
+    g.globalAlpha = 1; g.fillRect(left, TOP - 3, past - left, 3);
+  }
+  band(data.low, data.high, colour("job"));
   marks(g, x, n, base, colour);
   trace(data.estimate, colour("job"), [5, 4], false);
   trace(data.accuracy, colour("accent"), [], true);
@@ -117,8 +146,9 @@ function told(i, visible) {
   if (!data || i < 0 || i >= data.accuracy.length) { tip.hidden = true; return; }
   const from = data.start + i * data.width;
   const lines = [clock(from), `accuracy ${percent(data.accuracy[i])}`];
-  if (data.estimate[i] !== null) lines.push(`estimate ${percent(data.estimate[i])}`);
+  if (data.estimate[i] !== null) lines.push(`estimate ${percent(data.estimate[i])}${data.low[i] === null ? "" : ` (${between(data.low[i], data.high[i])})`}`);
   lines.push(`${number(data.records[i])} records in ${data.width / 1000} s`);
+  if (data.pauses.some(([begun, ended]) => begun < from + data.width && (ended ?? Infinity) >= from)) lines.push("policy paused");
   const here = data.marks.filter(([at]) => at >= from && at < from + data.width).map((mark) => mark[2]);
   lines.push(...here.slice(0, 3), ...(here.length > 3 ? [`and ${here.length - 3} more`] : []));
   canvas.setAttribute("aria-valuenow", i);

@@ -43,27 +43,63 @@ $("events-more").addEventListener("click", async () => {
 });
 
 const STATES = { open: ["under way", "work"], promoted: ["promoted", "good"], recalled: ["recalled", "good"], refused: ["refused", "warn"], failed: ["failed", "bad"], "rolled-back": ["rolled back", "warn"] };
-let jobsShown = { total: 0, jobs: [] };
+let jobsShown = { total: 0, jobs: [] }, working = new Map();
 
 export function jobs(section, services) {
   if (section) jobsShown = section;
   $("jobs-empty").hidden = jobsShown.jobs.length > 0;
   $("jobs-note").textContent = jobsShown.total ? `${number(jobsShown.total)} in all` : "";
-  const working = new Map(services.filter((one) => one.job).map((one) => [one.job, one.progress]));
-  refill($("jobs"), JSON.stringify([jobsShown.jobs, [...working]]), () => jobsShown.jobs.map((job) => {
-    const progress = working.get(job.id);
+  if (services) working = new Map(services.filter((one) => one.job).map((one) => [one.job, one]));
+  refill($("jobs"), JSON.stringify([jobsShown.jobs, [...working], [...logs].map(([id, lines]) => [id, lines.length])]), () => jobsShown.jobs.map((job) => {
+    const live = working.get(job.id);
     const [name, tone] = STATES[job.state] ?? [job.state, ""];
     return h("li", {},
       h("div", { class: "row" }, h("span", { class: `pill ${tone}` }, job.version && job.state !== "open" ? `${name}: version ${job.version}` : name), when(job.at), h("span", { class: "push when" }, job.seconds ? `${job.seconds.toFixed(1)} s` : "")),
-      h("p", { class: "say" }, job.reason),
+      h("p", { class: "say short", title: job.reason }, job.reason),
       h("p", { class: "sub" }, `asked for by the ${job.by}, on ${number(job.labelled)} labelled records`),
-      progress ? h("div", {}, h("p", { class: "sub" }, told(progress)), h("div", { class: "progress", "aria-hidden": "true" }, h("i"))) : "",
-      job.reasons.length ? h("p", { class: "sub" }, job.reasons.join("; ")) : "");
+      job.state === "open" ? under(live) : "",
+      job.reasons.length ? h("p", { class: "sub" }, job.reasons.join("; ")) : "",
+      log(job, live));
   }));
+  for (const list of document.querySelectorAll(".log.live")) list.scrollTop = list.scrollHeight;
 }
 
-export const told = (progress) => Object.entries(progress).filter(([, value]) => typeof value !== "object").slice(0, 4)
-  .map(([key, value]) => (key === "stage" ? value : `${key.replaceAll("_", " ")} ${typeof value === "number" && !Number.isInteger(value) ? value.toFixed(3) : value}`)).join(", ");
+const STAGES = { gather: "reading its window", recall: "asking archived versions", rollback: "comparing with the version before", fit: "fitting", evaluate: "evaluating on held-out rows", refit: "fitting all rows", export: "exporting", latency: "measuring its latency" };
+
+/** How far a training is, in words. */
+export const told = (progress) => !progress?.stage ? "" : `${STAGES[progress.stage] ?? progress.stage}${progress.epoch ? `, epoch ${progress.epoch} of ${progress.epochs}` : ""}${typeof progress.val_loss === "number" ? `, held-out loss ${progress.val_loss.toFixed(3)}` : ""}`;
+
+function under(live) {
+  if (!live) return h("p", { class: "sub" }, "waits to be taken, or its trainer cannot be seen from here");
+  const { epoch, epochs } = live.progress, bar = h("i");
+  if (epoch) bar.style.width = `${(100 * epoch) / epochs}%`;
+  return h("div", {}, h("p", { class: "sub" }, told(live.progress) || "taken"), h("div", { class: epoch ? "progress" : "progress waits", "aria-hidden": "true" }, bar));
+}
+
+// Logs of ended jobs that were asked for; and which logs a person has opened or shut, over what is drawn anew.
+const logs = new Map(), wanted = new Map();
+
+function log(job, live) {
+  if (!live && !job.lines) return "";
+  // Whoever has watched a job to its end goes on seeing what it came through.
+  if (live && !wanted.has(job.id)) wanted.set(job.id, true);
+  const open = wanted.get(job.id) ?? false;
+  if (open && !live) readLog(job.id);
+  const lines = live ? live.log : logs.get(job.id);
+  return h("details", { open, "data-key": `log ${job.id}` },
+    h("summary", { "data-key": `log of ${job.id}`, onclick: (event) => { const opens = !event.currentTarget.parentElement.open; wanted.set(job.id, opens); if (opens && !live) readLog(job.id); } }, live ? "Log, as it grows" : `Log (${number(job.lines)} lines)`),
+    lines ? h("ol", { class: live ? "log live" : "log", tabindex: "0", "aria-label": "Log of the job" }, ...lines.map((line) => h("li", {}, h("span", { class: "when" }, clock(line.at)), line.text))) : h("p", { class: "sub" }, "…"));
+}
+
+async function readLog(id) {
+  if (logs.has(id)) return;
+  logs.set(id, []);
+  try {
+    const answer = await fetch(`api/jobs/${encodeURIComponent(id)}/log`);
+    logs.set(id, answer.ok ? await answer.json() : [{ at: Date.now(), text: (await answer.json()).detail }]);
+  } catch { logs.delete(id); return; }
+  jobs();
+}
 
 export function versions(section) {
   $("versions-empty").hidden = section.versions.length > 0 || Boolean(section.trouble);
@@ -114,6 +150,27 @@ async function reveal(numberOf) {
 export function services(list) {
   $("services-empty").hidden = list.length > 0;
   refill($("services"), JSON.stringify(list), () => list.map((one) => h("li", { class: "row" }, h("i", { class: one.ready ? "dot" : "dot off" }), h("strong", {}, one.name), h("span", { class: "when" }, one.ready ? `ready, ${number(one.read)} read${one.lag ? `, ${number(one.lag)} behind` : ""}` : one.message))));
+}
+
+const LATE = 15_000;
+
+/** What can be known of the services from the topics alone: when each was last heard of. */
+export function signs(needed, head, jobs, events) {
+  if (!needed) return;
+  if (!head.cluster.ok) return refill($("signs"), "away", () => [h("li", {}, "nothing, for they cannot be read either")]);
+  const { newest, now } = head;
+  const ago = (at) => (at === null ? null : now - at < 2_000 ? "just now" : now - at < 90_000 ? `${Math.round((now - at) / 1000)} s ago` : `at ${clock(at)}`);
+  const verdict = jobs.find((job) => job.state !== "open"), waiting = jobs.find((job) => job.state === "open");
+  // Answers are late only where records come that wait for them.
+  const silent = newest.records !== null && (newest.answers ?? 0) < newest.records - LATE;
+  const rows = [
+    ["producers", newest.records === null ? null : now - newest.records < LATE, newest.records === null ? "no record yet" : `last record ${ago(newest.records)}, ${newest.labels === null ? "no label yet" : `last label ${ago(newest.labels)}`}`],
+    ["consumer", newest.answers === null ? (newest.records === null ? null : false) : !silent, newest.answers === null ? "no answer yet" : `last answer ${ago(newest.answers)}, by version ${head.answering}; ${head.behind ? `about ${number(head.behind)} records` : "nothing"} waiting`],
+    ["monitor", null, events.length ? `last drift event at ${clock(events[0].at)}; it is silent while nothing drifts` : "no drift event; it is silent while nothing drifts"],
+    ["trainer", null, waiting ? `a job waits for its verdict since ${clock(waiting.at)}` : verdict ? `last verdict: ${verdict.state}` : "no job yet, so nothing to say"],
+  ];
+  refill($("signs"), JSON.stringify(rows), () => rows.map(([name, good, text]) => h("li", { class: "row" },
+    h("i", { class: `dot${good === null ? " unknown" : good ? "" : " off"}` }), h("strong", {}, name), h("span", { class: "when" }, text))));
 }
 
 export function audit(list) {

@@ -10,6 +10,7 @@ from driftline.errors import DriftlineError
 from driftline.spec.alerts import AlertsSpec
 from monitoring.alerts.app import MOST_BYTES, alerts_app
 from monitoring.alerts.receiver import Receiver
+from monitoring.doors.tokens import MOST_WRONG, Tokens
 
 TOKEN = "0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -46,8 +47,8 @@ def broker() -> Broker:
 
 @pytest.fixture
 def client(broker: Broker) -> Iterator[TestClient]:
-    receiver = Receiver("pumps", AlertsSpec())
-    with TestClient(alerts_app(receiver, TOKEN, broker.ask, lambda: 1_000, CollectorRegistry())) as client:
+    receiver, tokens = Receiver("pumps", AlertsSpec()), Tokens.parse(TOKEN, "test")
+    with TestClient(alerts_app(receiver, tokens, broker.ask, lambda: 1_000, CollectorRegistry())) as client:
         yield client
 
 
@@ -71,6 +72,13 @@ def test_without_the_token_nothing_is_read(client: TestClient, broker: Broker, g
     assert answer.headers["www-authenticate"] == "Bearer"
     assert TOKEN not in answer.text
     assert broker.jobs == []
+
+
+def test_guessing_is_answered_for_a_minute_with_nothing_but_that(client: TestClient) -> None:
+    wrong = {"Authorization": "Bearer wrong"}
+    found = [client.post("/alerts", json=FIRING, headers=wrong).status_code for _ in range(MOST_WRONG + 1)]
+    assert found == [401] * MOST_WRONG + [429]
+    assert client.post("/alerts", json=FIRING, headers=BEARER).status_code == 429
 
 
 def test_a_body_that_is_none_and_one_too_large(client: TestClient) -> None:

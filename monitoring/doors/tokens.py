@@ -1,20 +1,51 @@
-"""Who may act: bearer tokens, each with the name that the audit gives its holder."""
+"""Who may act: bearer tokens (RFC 6750), each with the name that the audit gives its holder."""
 
 import hashlib
 import hmac
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from driftline.errors import UsageError
 
 SHORTEST = 16
 """Characters of a token; 16 random ones cannot be guessed."""
-# Wrong tokens that are listened to within a minute; then the console is deaf to tokens for the rest of it.
+# Wrong tokens that are listened to within a minute from one address; for the rest of it, none of that address is.
 MOST_WRONG, WRONG_MS = 10, 60_000
+# Wrong tokens remembered of all addresses together.
+_REMEMBERED = 10_000
 
-Refusal = Literal["read-only", "missing", "wrong", "too-many"]
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who shows a known token."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nobody is let in, as HTTP says it.
+
+    Attributes
+    ----------
+    challenge : the WWW-Authenticate header that belongs to a 401, else empty.
+    """
+
+    status: int
+    detail: str
+    challenge: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer."""
+        return {"WWW-Authenticate": self.challenge} if self.challenge else {}
+
+
+READ_ONLY = Refusal(403, "this door is read-only: it was started without a token")
+MISSING = Refusal(401, "a token is needed: Authorization: Bearer TOKEN", "Bearer")
+WRONG = Refusal(401, "that token is not known here", "Bearer")
+TOO_MANY = Refusal(429, "too many wrong tokens from this address; try again in a minute")
 
 
 @dataclass(slots=True)
@@ -23,11 +54,11 @@ class Tokens:
 
     Parameters
     ----------
-    digests : SHA-256 of each token → the name of its holder. Without any, the console is read-only.
+    digests : SHA-256 of each token → the name of its holder. Without any, nobody may act.
     """
 
     digests: Mapping[bytes, str]
-    _wrong: deque[int] = field(default_factory=deque)
+    _wrong: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     @classmethod
     def parse(cls, text: str, where: str) -> "Tokens":
@@ -58,28 +89,32 @@ class Tokens:
         """Whether somebody may act."""
         return bool(self.digests)
 
-    def judge(self, authorization: str | None, now_ms: int) -> str | Refusal:
-        """The holder's name as 'as NAME', or why the header does not do.
+    def judge(self, authorization: str | None, source: str, now_ms: int) -> Holder | Refusal:
+        """Whose token the header shows, or why it does not do.
 
         Compares digests in constant time, so that an answer's time tells nothing of a token.
+
+        Parameters
+        ----------
+        source : the address that the request came from; whoever guesses shuts out nobody else.
         """
         if not self.digests:
-            return "read-only"
+            return READ_ONLY
         if not authorization:
-            return "missing"
-        while self._wrong and self._wrong[0] < now_ms - WRONG_MS:
+            return MISSING
+        while self._wrong and self._wrong[0][0] < now_ms - WRONG_MS:
             self._wrong.popleft()
-        if len(self._wrong) >= MOST_WRONG:
-            return "too-many"
+        if sum(known == source for _, known in self._wrong) >= MOST_WRONG:
+            return TOO_MANY
         scheme, _, token = authorization.partition(" ")
-        given, holder = _digest(token.strip()), None
+        given, holder = _digest(token), None
         for digest, name in self.digests.items():
             if hmac.compare_digest(digest, given):
                 holder = name
         if scheme.lower() != "bearer" or holder is None:
-            self._wrong.append(now_ms)
-            return "wrong"
-        return f"as {holder}"
+            self._wrong.append((now_ms, source))
+            return WRONG
+        return Holder(holder)
 
 
 def _digest(token: str) -> bytes:
