@@ -15,6 +15,7 @@ from driftline.kafka.credentials import read_secret_file
 from driftline.kafka.interface import Client
 from driftline.kafka.stretch import read_newest
 from driftline.records.loop import RetrainingJob
+from driftline.service.orderly import OrderlyServer
 from driftline.service.runtime import configure_logs
 from driftline.spec.stream import StreamSpec
 from driftline.workspace import Workspace
@@ -73,7 +74,7 @@ def run_alerts(workspace: Workspace, instance: str, *, host: str, port: int) -> 
     workspace.write_note(f"service-{instance}", {"pid": os.getpid(), "url": url})
     log.info("started", stream=spec.stream, webhook=f"{url}/alerts", retrain_on=list(spec.alerts.retrain_on))
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        OrderlyServer(config).run(sockets=[listening])
     finally:
         client.close()
         workspace.remove_note(f"service-{instance}")
