@@ -2,8 +2,8 @@
 
 It has what PLAN (JSON) gives it: a read-only file system of its own, of the host's system folders, the folders `keep`,
 the mounts `binds` ([source, target, writable]) and `tmpfs` ([target, options]), and `hosts` for /etc/hosts; a network
-of its own, on which the ports of `forwards` lead to ports of the host; and, if root starts it, the rights of `user`. The
-command keeps this process's id, so that signals reach it.
+of its own, on which the ports of `forwards` lead to ports of the host; and, if root starts it, the rights of `user`.
+The command keeps this process's id, so that signals reach it.
 """
 
 # Run by path and isolated: the standard library only.
