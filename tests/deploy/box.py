@@ -122,6 +122,12 @@ def _forward(channel: socket.socket, targets: list[int]) -> None:
     asyncio.run(serve())
 
 
+def _become(user: int) -> None:
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+
+
 def main() -> None:
     """Never returns."""
     plan, command = json.loads(sys.argv[1]), sys.argv[2:]
@@ -130,6 +136,9 @@ def main() -> None:
     me = os.getpid()
     if os.fork() == 0:
         ours.close()
+        if os.geteuid() == 0:
+            # A dying process signals its children by its own rights, and the command will have this user's.
+            _become(plan["user"])
         _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() == me:
             _forward(theirs, list(ports.values()))
@@ -142,9 +151,7 @@ def main() -> None:
     os.chroot(plan["root"])
     os.chdir(plan["folder"])
     if everybody:
-        os.setgroups([])
-        os.setresgid(plan["user"], plan["user"], plan["user"])
-        os.setresuid(plan["user"], plan["user"], plan["user"])
+        _become(plan["user"])
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     os.execvp(command[0], command)
 
