@@ -1,8 +1,8 @@
 """What may run beside what, where `make test` lets pytest run twice at once (pytest-xdist).
 
-A test with a broker spends most of its time waiting for processes, and a test without one spends it computing. So all
-tests with a broker are one group, which one of the two runs from first to last: no two of them ever meet, they share
-one broker of each kind, and they have a core. The other computes meanwhile, a file at a time.
+A test with a broker spends most of its time waiting for processes, and a test without one computes. The former are two
+groups of about the same length: a group is run from first to last by one of the two, so its tests never meet each other
+and share a broker of each kind. What computes comes after them, a file at a time, to whichever of the two is free.
 """
 
 from __future__ import annotations
@@ -11,38 +11,37 @@ from typing import Any
 
 import pytest
 
-BROKERS = "brokers"
 # Folders and files in which tests ask for a broker. The tests themselves are held to it below.
-_WITH_BROKERS = (
-    "tests/backtest/test_recording.py",
-    "tests/cli/test_errors.py",
-    "tests/cli/test_labels_wanted.py",
-    "tests/cli/test_report.py",
-    "tests/console/test_service.py",
-    "tests/deploy/test_composed.py",
-    "tests/e2e/",
-    "tests/faults/",
-    "tests/kafka/",
-    "tests/security/",
-    "tests/training/test_two_trainers.py",
-)
+WITH_BROKERS = {
+    "clients and faults": ("tests/faults/", "tests/kafka/", "tests/security/"),
+    "streams": (
+        "tests/e2e/",
+        "tests/backtest/test_recording.py",
+        "tests/cli/test_errors.py",
+        "tests/cli/test_labels_wanted.py",
+        "tests/cli/test_report.py",
+        "tests/console/test_service.py",
+        "tests/deploy/test_composed.py",
+        "tests/training/test_two_trainers.py",
+    ),
+}
 _FIXTURES = {"embedded_broker", "apache_kafka", "kafka_installed", "bootstrap"}
 
 
 def group(nodeid: str) -> str:
-    """The name of the group of tests that run one after another, of which this is one: its file, or `BROKERS`."""
-    return BROKERS if nodeid.startswith(_WITH_BROKERS) else nodeid.partition("::")[0]
+    """The group of tests, run one after another, that this one is of: one of `WITH_BROKERS`, or its file."""
+    of_brokers = (name for name, places in WITH_BROKERS.items() if nodeid.startswith(places))
+    return next(of_brokers, nodeid.partition("::")[0])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest group first, where there are two of us: begun late it would end late."""
-    stray = {
-        i.location[0] for i in items if _FIXTURES & {*getattr(i, "fixturenames", ())} and group(i.nodeid) != BROKERS
-    }
-    if stray:
-        raise pytest.UsageError(f"{sorted(stray)}: tests with a broker; name the file in tests/side_by_side.py")
+    """The longest groups first, where there are two of us: begun late they would end late."""
+    asking = [item for item in items if _FIXTURES & {*getattr(item, "fixturenames", ())}]
+    if stray := {item.location[0] for item in asking if group(item.nodeid) not in WITH_BROKERS}:
+        raise pytest.UsageError(f"{sorted(stray)}: tests with a broker; name their file in tests/side_by_side.py")
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: group(item.nodeid) != BROKERS)
+        order = list(WITH_BROKERS)
+        items.sort(key=lambda item: order.index(name) if (name := group(item.nodeid)) in order else len(order))
 
 
 @pytest.hookimpl(optionalhook=True)
