@@ -18,8 +18,9 @@ menu:  ## Show this menu
 demo: $(VENV)/.demo  ## Watch the whole loop on real data (installs what it needs; then under three minutes)
 	$(BIN)/driftline demo $(ARGS)
 
+# Two at once, and which tests those may be: tests/side_by_side.py.
 test: $(VENV)/.dev lint types  ## Run every check and test (installs what it needs)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-fast: $(VENV)/.dev  ## Only the tests that start no broker and train no model
 	$(BIN)/python -m pytest tests --ignore=tests/kafka --ignore=tests/e2e --ignore=tests/training --ignore=tests/broker $(ARGS)

@@ -14,6 +14,7 @@ from monitoring.distribution.recurrence import MOST_EARLIER
 from monitoring.ends import Ends
 from monitoring.estimate import Estimate, Reconciled
 from monitoring.events.lifecycle import stored_event
+from monitoring.labels.groups import Groups, groups
 from monitoring.labels.history import History, Moment
 from monitoring.labels.join import JoinState, LabelJoin
 from monitoring.labels.segment_values import SegmentValues, SegmentValuesState
@@ -224,7 +225,12 @@ class Memory:
             calibration_error=watch.estimate.calibration_error if watch else float("nan"),
             estimate=watch.estimate.now() if watch else Estimate(),
             reconciled=watch.estimate.reconciled if watch else Reconciled(),
+            groups=self._groups(watch) if watch else {},
         )
+
+    def _groups(self, watch: Watch) -> Groups:
+        monitoring = self._spec.monitoring
+        return groups(watch.casebook, self.values, monitoring.segments, monitoring.accuracy_window)
 
     def _f1(self, watch: Watch) -> dict[str, float]:
         by_code = watch.casebook.f1(self._spec.monitoring.accuracy_window)

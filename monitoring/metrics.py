@@ -64,6 +64,7 @@ class MonitorMetrics(Collector):
             if name in state.f1:
                 f1.add_metric([name], state.f1[name])
         yield f1
+        yield from _groups(state)
         yield _gauge("calibration_error_ratio", "How far confidence is from accuracy.", state.calibration_error)
         estimate, reconciled = state.estimate, state.reconciled
         yield _gauge(
@@ -157,6 +158,19 @@ class MonitorMetrics(Collector):
                 jobs.add_metric([name], count)
         yield jobs
         yield _gauge("retraining_jobs_open", "Jobs without a verdict.", state.jobs.get("open", 0))
+
+
+def _groups(state: MonitorState) -> Iterable[Metric]:
+    labels = ["segment", "value"]
+    right = GaugeMetricFamily(
+        f"{_PREFIX}_group_accuracy_ratio", "Accuracy by group, over the same window.", labels=labels
+    )
+    outcomes = GaugeMetricFamily(f"{_PREFIX}_group_outcomes", "Labelled records that it is of.", labels=labels)
+    for group, (count, correct) in state.groups.items():
+        right.add_metric(group, correct / count)
+        outcomes.add_metric(group, count)
+    yield right
+    yield outcomes
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

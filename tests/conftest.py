@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.kafka.fixtures"]
+pytest_plugins = ["tests.kafka.fixtures", "tests.side_by_side"]
 
 # A deadline an example is a timed test, and fails when the machine is busy rather than when the code is wrong.
 settings.register_profile("driftline", deadline=None)

@@ -14,6 +14,10 @@ HERE = Path(__file__).parent / "dashboards"
 SOURCE = {"type": "prometheus", "uid": "driftline-prometheus"}
 S = '{stream="$stream"}'
 """The series of the stream that is looked at."""
+G = '{stream="$stream",segment=~"$segment",value=~"$group"}'
+"""Those of the chosen groups of records. There are some if `monitoring.segments` names some."""
+V = '{stream="$stream",version=~"$version"}'
+"""Those of the chosen versions."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ STREAM = [
     Panel("Accuracy", [(f"max(driftline_monitor_accuracy_ratio{S})", "accuracy"), (f"max(driftline_monitor_estimated_accuracy_ratio{S})", "estimated, without labels"), (f"max(driftline_monitor_target_accuracy_ratio{S})", "target")],
           unit="percentunit", width=16, low=0, high=1, text="Drift, retrainings and promotions are marked on the line."),
     Panel("Version by consumer", [(f"driftline_model_version{S}", "{{instance}}")], text="All lines on one level: the swap is done."),
-    Panel("Records answered, by version", [('sum by (version) (rate(driftline_predictions_total{stream="$stream",version=~"$version"}[1m]))', "version {{version}}")], unit="reqps"),
+    Panel("Records answered, by version", [(f"sum by (version) (rate(driftline_predictions_total{V}[1m]))", "version {{version}}")], unit="reqps"),
     Panel("Records refused, by reason", [(f"sum by (reason) (rate(driftline_dead_letters_total{S}[5m]))", "{{reason}}")], unit="reqps"),
     Panel("From prediction to label", [(f"histogram_quantile(0.5, sum by (le) (rate(driftline_monitor_label_lag_seconds_bucket{S}[10m])))", "half within"),
           (f"histogram_quantile(0.95, sum by (le) (rate(driftline_monitor_label_lag_seconds_bucket{S}[10m])))", "95 % within")], unit="s"),
@@ -68,6 +72,10 @@ DRIFTS = [
     Panel("Answers", [(f"driftline_monitor_prediction_drift_psi{S}", "{{variable}}")], width=12, text="The mix of classes, and the confidences."),
     Panel("Labels", [(f"stream:driftline_labels_joined:rate30m{S}", "joined"), (f"sum(rate(driftline_monitor_labels_orphaned_total{S}[30m]))", "without a prediction"),
           (f"sum(rate(driftline_monitor_predictions_unlabelled_total{S}[30m]))", "predictions given up")], unit="reqps", width=12),
+    Panel("Accuracy by group", [(f"driftline_monitor_group_accuracy_ratio{G}", "{{segment}} {{value}}")], width=16, unit="percentunit", low=0, high=1,
+          text="By each value of monitoring.segments, of the newest labelled records of the version in service."),
+    Panel("Groups that fare worst", [(f"sort(bottomk(10, driftline_monitor_group_accuracy_ratio{G} and driftline_monitor_group_outcomes{G} >= 20))", "{{segment}} {{value}}")], "bargauge", unit="percentunit", low=0, high=1, text="Of those with 20 labels and more."),
+    Panel("Labelled records by group", [(f"driftline_monitor_group_outcomes{G}", "{{segment}} {{value}}")], width=24),
 ]  # fmt: skip
 MODELS = [
     stat("Version in service", f"max(driftline_model_version{S})"),
@@ -81,6 +89,7 @@ MODELS = [
     Panel("F1 by class", [(f"driftline_monitor_f1_ratio{S}", "{{class}}")], unit="percentunit", width=12, low=0, high=1),
     Panel("How honest its confidence is", [(f"max(driftline_monitor_calibration_error_ratio{S})", "calibration error"), (f"max(driftline_monitor_estimate_error_ratio{S})", "error of estimates without labels")], unit="percentunit", width=12, low=0),
     Panel("Accuracy", [(f"max(driftline_monitor_accuracy_ratio{S})", "accuracy")], unit="percentunit", width=24, low=0, high=1),
+    Panel("Answers by version, share", [(f"sum by (version) (rate(driftline_predictions_total{V}[1m])) / scalar(sum(rate(driftline_predictions_total{S}[1m])))", "version {{version}}")], unit="percentunit", width=24, low=0, high=1),
 ]  # fmt: skip
 OPERATIONS = [
     Panel("Up", [('up{job="driftline",stream="$stream"}', "{{service}} {{instance}}")], "stat", width=24, height=4, steps=((None, RED), (1, GREEN))),
@@ -110,6 +119,13 @@ ANNOTATIONS = [
 VARIABLES = [
     ("stream", "label_values(driftline_monitor_info, stream)", "Stream", False),
     ("version", 'label_values(driftline_predictions_total{stream="$stream"}, version)', "Version", True),
+    ("segment", 'label_values(driftline_monitor_group_outcomes{stream="$stream"}, segment)', "Segment", True),
+    (
+        "group",
+        'label_values(driftline_monitor_group_outcomes{stream="$stream",segment=~"$segment"}, value)',
+        "Device group",
+        True,
+    ),
 ]
 
 
@@ -153,6 +169,7 @@ def dashboard(uid: str, title: str, panels: Sequence[Panel]) -> dict[str, Any]:
                     **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if many else {}),
                 }
                 for name, query, label, many in VARIABLES
+                if any(f"${name}" in expr for panel in panels for expr, _ in panel.queries)
             ]
         },
         "panels": drawn,

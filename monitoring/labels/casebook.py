@@ -102,6 +102,13 @@ class Casebook:
         both, either = (truth & answer).sum(axis=0), truth.sum(axis=0) + answer.sum(axis=0)
         return {int(c): float(2 * b / e) for c, b, e in zip(codes, both, either, strict=True) if e and c >= 0}
 
+    def newest(self, count: int) -> tuple[NDArray[np.bool_], NDArray[np.object_], NDArray[np.int64]]:
+        """Of the newest outcomes: wrong, bool [n]; device, str, object [n]; codes of their segments, int64 [n, S]."""
+        wrong, device = self._rows["wrong"][-count:], self._rows["device"][-count:]
+        if not self._segments:
+            return wrong, device, np.empty((len(wrong), 0), dtype=np.int64)
+        return wrong, device, self._rows["segments"][-count:]
+
     def append(
         self,
         outcomes: Outcomes,

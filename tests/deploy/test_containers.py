@@ -94,7 +94,7 @@ class TestOurServices:
 
 class TestTheServicesTogether:
     def test_health_is_asked_where_the_service_answers(self) -> None:
-        for name in ("consumer", "monitor", "trainer"):
+        for name in ("consumer", "monitor", "trainer", "notifier"):
             service = SERVICES[name]
             (arguments,) = driftline_commands(command_line(service))
             asked = parse(arguments)
@@ -108,14 +108,17 @@ class TestTheServicesTogether:
             for name in OURS
             if "run" in command_line(SERVICES[name])
         ]
-        assert len(set(names)) == len(names) == 5
+        assert len(set(names)) == len(names) == 6
 
     def test_prometheus_scrapes_the_services_there_are(self) -> None:
         config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
         targets = [
             target for job in config["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
         ]
-        assert targets == [*(f"{name}:9100" for name in ("consumer", "monitor", "trainer")), "alerts:9110"]
+        assert targets == [
+            *(f"{name}:9100" for name in ("consumer", "monitor", "trainer")),
+            *("alerts:9110", "notifier:9100"),
+        ]
         asked = parse(next(driftline_commands(command_line(SERVICES["alerts"]))))
         assert (asked["host"], asked["port"]) == ("0.0.0.0", 9110)
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -37,11 +38,15 @@ def asked(board: str, stream: str) -> Iterator[tuple[str, str, bool]]:
     document = json.loads((DEPLOY / "grafana" / "dashboards" / f"{board}.json").read_text())
 
     def filled(query: str) -> str:
-        return query.replace("$stream", stream).replace("$version", ".*")
+        return re.sub(r"\$(version|segment|group)\b", ".*", query.replace("$stream", stream))
 
     for panel in document["panels"]:
         for target in panel["targets"]:
             yield f"{board}: {panel['title']}", filled(target["expr"]), target["instant"]
+    for variable in document["templating"]["list"]:
+        # What Grafana asks for the labels of: the series that the query names.
+        (series,) = re.findall(r"^label_values\((.*), \w+\)$", variable["definition"])
+        yield f"{board}: variable {variable['name']}", filled(series), True
     for annotation in document["annotations"]["list"]:
         yield f"{board}: annotation {annotation['name']}", filled(annotation["expr"]), False
 
@@ -63,6 +68,7 @@ def test_a_drift_is_seen_and_its_alert_brings_one_retraining(
     # By the time the alert fires, 8 s after the drift, the newest 300 labels are of the new world.
     # The monitor's own policy does nothing here: what is asked for, the alert asks for.
     document["monitoring"] = {**document.get("monitoring", {}), "policy": {"retrain_on": []}, "target_accuracy": 0.8}
+    document["monitoring"]["segments"] = ["device_id"]
     document["alerts"] = {"retrain_on": ["DriftlineConceptDrift"], "labels": 300}
     services = ["consumer", "monitor", "trainer"]
     with running(tmp_path, yaml.safe_dump(document), embedded_broker.bootstrap, services) as stack:

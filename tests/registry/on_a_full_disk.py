@@ -21,7 +21,7 @@ from tests.registry.made import add_version, manifest, version_files
 from tests.streams import batch
 from tests.training.conftest import numeric_frame, numeric_spec
 from tests.training.scripted import Stage, promotes
-from tests.training.test_worker import job
+from tests.training.worker.trainer import job
 from training import worker
 from training.data import from_frame
 
