@@ -222,6 +222,7 @@ class Memory:
             calibration_error=watch.estimate.calibration_error if watch else float("nan"),
             estimate=watch.estimate.now() if watch else Estimate(),
             reconciled=watch.estimate.reconciled if watch else Reconciled(),
+            paused=self.books.paused,
         )
 
     def _f1(self, watch: Watch) -> dict[str, float]:

@@ -25,6 +25,7 @@ class MonitorState:
     calibration_error : of the same answers, once their window is full.
     estimate : accuracy of the watched version's newest answers, judged by their confidences.
     reconciled : how far such estimates were off.
+    paused : a person has paused the policy: drift is told of, and nothing is asked for.
     """
 
     version: int | None = None
@@ -50,3 +51,4 @@ class MonitorState:
     calibration_error: float = float("nan")
     estimate: Estimate = field(default_factory=Estimate)
     reconciled: Reconciled = field(default_factory=Reconciled)
+    paused: bool = False

@@ -12,9 +12,14 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
 
 class LoopMetrics:
-    """Counts what the loop does. Labels are topics and stages: a handful, whatever the stream does."""
+    """Counts what the loop does. Labels are topics and stages: a handful, whatever the stream does.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Parameters
+    ----------
+    stateful : whether the service has checkpoints; of one that has none, their metrics would say that they are old.
+    """
+
+    def __init__(self, registry: CollectorRegistry, stateful: bool = True) -> None:
         self._records = Counter("driftline_records_read", "Records read, by topic.", ["topic"], registry=registry)
         self._sent = Counter("driftline_records_written", "Records written, by topic.", ["topic"], registry=registry)
         self._sizes = Histogram("driftline_batch_records", "Records of a batch.", buckets=SIZES, registry=registry)
@@ -35,6 +40,7 @@ class LoopMetrics:
             ["topic"],
             registry=registry,
         )
+        registry = registry if stateful else CollectorRegistry()
         self._checkpoints = Histogram(
             "driftline_checkpoint_seconds",
             "Time to make and commit one checkpoint.",
@@ -45,8 +51,11 @@ class LoopMetrics:
             "driftline_checkpoint_bytes", "Bytes written by checkpoints.", registry=registry
         )
         self._checkpointed = Gauge(
-            "driftline_checkpoint_timestamp_seconds", "When the newest checkpoint was committed.", registry=registry
+            "driftline_checkpoint_timestamp_seconds",
+            "When the newest checkpoint was committed, or the service started.",
+            registry=registry,
         )
+        self._checkpointed.set_to_current_time()  # until there is one, its age is the service's own
         self._restores = Counter(
             "driftline_restores", "States read back, by result ('whole', 'damaged').", ["result"], registry=registry
         )

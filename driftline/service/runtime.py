@@ -82,7 +82,8 @@ def run_service(
         service.start()
         # Offsets are committed with the group's metadata, so the loop's reader and writer are of one library.
         serving = connect(endpoint, exclusive=True) if service.settings.exclusive else client
-        loop = ServiceLoop(service.core, serving, service.settings, clock, LoopMetrics(prometheus), service.hooks)
+        metrics = LoopMetrics(prometheus, stateful=service.settings.checkpoint is not None)
+        loop = ServiceLoop(service.core, serving, service.settings, clock, metrics, service.hooks)
         loop.run(stopping)
     finally:
         watchdog.close()

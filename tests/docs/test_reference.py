@@ -5,7 +5,7 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 
-from consumers.service import _Metrics as ConsumerMetrics
+from consumers.metrics import ConsumerMetrics
 from driftline.records.data import Reason
 from driftline.service.metrics import LoopMetrics
 from driftline.service.registry_metrics import RegistryMetrics

@@ -1,0 +1,40 @@
+"""The histogram of batches counts as prometheus-client's own, which takes one value at a time."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
+
+from driftline.service.latency import LATENCIES, LatencyHistogram
+
+SECONDS = st.one_of(st.sampled_from(LATENCIES), st.floats(0, 10_000))
+
+
+def samples(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
+    return {
+        (sample.name, sample.labels.get("le", "")): sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+@given(st.lists(st.lists(SECONDS, max_size=20), max_size=5))
+def test_it_counts_as_the_library_does(batches: list[list[float]]) -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    mine = LatencyHistogram("waited_seconds", "Waited.", ours)
+    library = Histogram("waited_seconds", "Waited.", registry=theirs, buckets=LATENCIES)
+    for batch in batches:
+        mine.observe(np.array(batch))
+        for value in batch:
+            library.observe(value)
+    found, expected = samples(ours), samples(theirs)
+    assert found.keys() == expected.keys()
+    assert np.allclose([found[key] for key in expected], list(expected.values()))
+
+
+def test_a_clock_that_is_ahead_counts_as_no_time() -> None:
+    registry = CollectorRegistry()
+    LatencyHistogram("waited_seconds", "Waited.", registry).observe(np.array([-5.0, 1.0]))
+    assert registry.get_sample_value("waited_seconds_sum") == 1.0
+    assert registry.get_sample_value("waited_seconds_bucket", {"le": "0.005"}) == 1
