@@ -26,6 +26,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from benchmarks.serving import DEVICES, PARTITIONS, prepare, rows, stream
 from consumers.core import ConsumerCore, Version
 from consumers.metrics import ConsumerMetrics
+from consumers.service import METRICS_EVERY
 from driftline.kafka.interface import NO_REBALANCE, Batch, Rebalance
 from driftline.model.answers import Decision
 from driftline.model.scorer import Scorer, open_scorer
@@ -124,10 +125,15 @@ def metrics(core: ConsumerCore) -> Iterator[Observed]:
 
     thread = threading.Thread(target=scrape, daemon=True)
     thread.start()
-    yield (
-        loop,
-        Hooks(between=lambda: made.copy(core), committed=lambda: made.committed(core, clock.now_ms())),
-    )
+    copied = 0.0
+
+    def between() -> None:
+        nonlocal copied
+        if (now := clock.monotonic()) - copied >= METRICS_EVERY:
+            copied = now
+            made.copy(core)
+
+    yield loop, Hooks(between=between, committed=lambda: made.committed(core, clock.now_ms()))
     done.set()
     thread.join()
 

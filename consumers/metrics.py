@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client import Counter as PrometheusCounter
 
@@ -83,7 +82,7 @@ class ConsumerMetrics:
     def committed(self, core: ConsumerCore, now_ms: int) -> None:
         """What the core answered last is now readable by all."""
         if len(core.answered):
-            self._latency.observe((now_ms - core.answered) / np.float64(1_000))
+            self._latency.observe(now_ms - core.answered)
 
     def copy(self, core: ConsumerCore) -> None:
         """Carry the core's plain counts over; the core itself knows no metrics."""

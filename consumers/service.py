@@ -18,6 +18,9 @@ from driftline.service.runtime import Service, ServiceContext
 
 log = structlog.get_logger()
 
+# Counts are scraped every few seconds; carrying them over in each round would cost a slow stream's small batches most.
+METRICS_EVERY = 0.5
+
 
 def build(context: ServiceContext) -> Service:
     """Put the consumer together; see `driftline.service.runtime.run_service`."""
@@ -44,13 +47,18 @@ def build(context: ServiceContext) -> Service:
         metrics=RegistryMetrics(context.prometheus),
     )
 
+    copied = float("-inf")
+
     def between() -> None:
+        nonlocal copied
         if (newest := follower.take()) is not None:
             champion, loaded = newest
             core.install(Version(champion.version, champion.sequence, loaded.scorer, loaded.decision))
             metrics.stage("install", clock.monotonic() - loaded.ready)
             metrics.installed(champion, clock.now_ms())
-        metrics.copy(core)
+        if (now := clock.monotonic()) - copied >= METRICS_EVERY:
+            copied = now
+            metrics.copy(core)
 
     def remarked(remarks: Mapping[TopicPartition, str]) -> None:
         core.remarked(remarks.values())

@@ -1,5 +1,7 @@
 """A histogram of latencies that takes a whole batch at once."""
 
+import threading
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +12,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 # From a record that is answered at once to one that waited for an hour while the service was down.
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+# Latencies kept before they are sorted into buckets: a batch of a few would cost as much as one of thousands.
+KEPT = 4_096
 
 
 class LatencyHistogram(Collector):
@@ -28,19 +32,34 @@ class LatencyHistogram(Collector):
         self._name, self._text = name, text
         self._bounds = np.asarray(bounds, dtype=np.float64)
         self._labels = [*map(str, bounds), "+Inf"]
-        # Buckets, one beyond the last bound, and the sum, in one array: a scrape on another thread sees all of a
-        # batch or nothing of it.
-        self._seen = np.zeros(len(bounds) + 2)
+        self._counts = np.zeros(len(self._labels), dtype=np.int64)
+        self._sum = 0.0
+        self._kept: deque[NDArray[np.int64]] = deque()
+        self._left = KEPT
+        # A scrape comes on another thread.
+        self._counting = threading.Lock()
         registry.register(self)
 
-    def observe(self, seconds: NDArray[np.float64]) -> None:
-        """Count n latencies, seconds; one below 0 (a device whose clock is ahead) counts as 0."""
-        seconds = np.maximum(seconds, 0.0)
-        buckets = np.bincount(np.searchsorted(self._bounds, seconds), minlength=len(self._labels))
-        self._seen = self._seen + np.append(buckets, seconds.sum())
+    def observe(self, milliseconds: NDArray[np.int64]) -> None:
+        """Count n latencies, ms; one below 0 (a device whose clock is ahead) counts as 0."""
+        self._kept.append(milliseconds)
+        self._left -= len(milliseconds)
+        if self._left <= 0:
+            self._left = KEPT
+            with self._counting:
+                self._count()
 
     def collect(self) -> Iterator[Metric]:
-        seen = self._seen
+        with self._counting:
+            self._count()
+            buckets, total = list(zip(self._labels, self._counts.cumsum().tolist(), strict=True)), self._sum
         family = HistogramMetricFamily(self._name, self._text)
-        family.add_metric([], list(zip(self._labels, seen[:-1].cumsum().tolist(), strict=True)), float(seen[-1]))
+        family.add_metric([], buckets, total)
         yield family
+
+    def _count(self) -> None:
+        kept = [self._kept.popleft() for _ in range(len(self._kept))]
+        if kept:
+            seconds = np.maximum(np.concatenate(kept), 0) / 1_000
+            self._counts += np.bincount(np.searchsorted(self._bounds, seconds), minlength=len(self._labels))
+            self._sum += float(seconds.sum())

@@ -30,6 +30,10 @@ class LoopMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        # Looking a child up by its labels costs as much as counting with it.
+        self._poll, self._process, self._commit = map(self._stages.labels, ("poll", "process", "commit"))
+        self._read: dict[str, Counter] = {}
+        self._written: dict[str, Counter] = {}
         self._lag = Gauge("driftline_lag_records", "Records not read yet, by topic.", ["topic"], registry=registry)
         self._lagging: set[str] = set()
         self._commits = Counter("driftline_commits", "Rounds committed.", registry=registry)
@@ -64,15 +68,19 @@ class LoopMetrics:
 
     def batch(self, batches: Sequence[Batch], polled: float, processed: float) -> None:
         for batch in batches:
-            self._records.labels(batch.topic).inc(len(batch))
+            if (read := self._read.get(batch.topic)) is None:
+                read = self._read[batch.topic] = self._records.labels(batch.topic)
+            read.inc(len(batch))
         self._sizes.observe(sum(map(len, batches)))
-        self._stages.labels("poll").observe(polled)
-        self._stages.labels("process").observe(processed)
+        self._poll.observe(polled)
+        self._process.observe(processed)
 
     def committed(self, outputs: Sequence[Outgoing], seconds: float) -> None:
         for out in outputs:
-            self._sent.labels(out.topic).inc(len(out.values))
-        self._stages.labels("commit").observe(seconds)
+            if (written := self._written.get(out.topic)) is None:
+                written = self._written[out.topic] = self._sent.labels(out.topic)
+            written.inc(len(out.values))
+        self._commit.observe(seconds)
         self._commits.inc()
 
     def aborted(self, error: KafkaFault) -> None:

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from driftline.service.latency import LATENCIES, LatencyHistogram
 
-SECONDS = st.one_of(st.sampled_from(LATENCIES), st.floats(0, 10_000))
+MILLISECONDS = st.one_of(st.sampled_from([round(bound * 1_000) for bound in LATENCIES]), st.integers(0, 10_000_000))
 
 
 def samples(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
@@ -19,15 +19,15 @@ def samples(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
     }
 
 
-@given(st.lists(st.lists(SECONDS, max_size=20), max_size=5))
-def test_it_counts_as_the_library_does(batches: list[list[float]]) -> None:
+@given(st.lists(st.lists(MILLISECONDS, max_size=20).map(lambda few: few * 300), max_size=5))
+def test_it_counts_as_the_library_does(batches: list[list[int]]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     mine = LatencyHistogram("waited_seconds", "Waited.", ours)
     library = Histogram("waited_seconds", "Waited.", registry=theirs, buckets=LATENCIES)
     for batch in batches:
-        mine.observe(np.array(batch))
+        mine.observe(np.array(batch, dtype=np.int64))
         for value in batch:
-            library.observe(value)
+            library.observe(value / 1_000)
     found, expected = samples(ours), samples(theirs)
     assert found.keys() == expected.keys()
     assert np.allclose([found[key] for key in expected], list(expected.values()))
@@ -35,6 +35,6 @@ def test_it_counts_as_the_library_does(batches: list[list[float]]) -> None:
 
 def test_a_clock_that_is_ahead_counts_as_no_time() -> None:
     registry = CollectorRegistry()
-    LatencyHistogram("waited_seconds", "Waited.", registry).observe(np.array([-5.0, 1.0]))
+    LatencyHistogram("waited_seconds", "Waited.", registry).observe(np.array([-5_000, 1_000]))
     assert registry.get_sample_value("waited_seconds_sum") == 1.0
     assert registry.get_sample_value("waited_seconds_bucket", {"le": "0.005"}) == 1
