@@ -81,8 +81,8 @@ class ConsumerMetrics:
 
     def committed(self, core: ConsumerCore, now_ms: int) -> None:
         """What the core answered last is now readable by all."""
-        if len(core.answered):
-            self._latency.observe(now_ms - core.answered)
+        if core.answered is not None and len(core.answered):
+            self._latency.observe(now_ms - core.answered.event_times)
 
     def copy(self, core: ConsumerCore) -> None:
         """Carry the core's plain counts over; the core itself knows no metrics."""

@@ -1,5 +1,6 @@
 """The consumer as a service: the core under the loop, the model follower beside it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import structlog
 
 from consumers.core import ConsumerCore, Version
 from consumers.metrics import ConsumerMetrics
+from consumers.tracing import AnswerTraces, SwapTraces
 from driftline.kafka.interface import TopicPartition
 from driftline.model.answers import Decision
 from driftline.model.scorer import Scorer, open_scorer
@@ -15,6 +17,7 @@ from driftline.service.follower import ModelFollower
 from driftline.service.loop import Hooks, LoopSettings
 from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
+from driftline.tracing.identity import Identity
 
 log = structlog.get_logger()
 
@@ -47,6 +50,11 @@ def build(context: ServiceContext) -> Service:
         metrics=RegistryMetrics(context.prometheus),
     )
 
+    tracing, swaps = None, None
+    if context.spans is not None:
+        identity = Identity(spec.stream, spec.observability.traces.share)
+        tracing = AnswerTraces(spec, core, identity, context.spans, time.time_ns)
+        swaps = SwapTraces(identity, context.spans, time.time_ns)
     copied = float("-inf")
 
     def between() -> None:
@@ -56,6 +64,10 @@ def build(context: ServiceContext) -> Service:
             core.install(Version(champion.version, champion.sequence, loaded.scorer, loaded.decision))
             metrics.stage("install", clock.monotonic() - loaded.ready)
             metrics.installed(champion, clock.now_ms())
+            if swaps is not None:
+                swaps.installed(champion)
+        if swaps is not None:
+            swaps.heard(follower.events())
         if (now := clock.monotonic()) - copied >= METRICS_EVERY:
             copied = now
             metrics.copy(core)
@@ -87,6 +99,7 @@ def build(context: ServiceContext) -> Service:
             open=lambda: core.open,
             remarked=remarked,
             committed=lambda: metrics.committed(core, clock.now_ms()),
+            tracing=tracing,
         ),
         ready=ready,
         detail=lambda: {"version": core.version.number if core.version else None},

@@ -18,7 +18,11 @@ from driftline.service.core import Core
 from driftline.service.health import Health, HealthServer
 from driftline.service.loop import Hooks, LoopSettings, ServiceLoop
 from driftline.service.metrics import LoopMetrics
+from driftline.tracing.export import open_exporter
+from driftline.tracing.spans import Spans
 from driftline.workspace import Workspace
+
+_SERVICES = {"consumers": "consumer", "monitoring": "monitor", "training": "trainer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class ServiceContext:
     prometheus: CollectorRegistry
     instance: str
     bootstrap: str
+    spans: Spans | None = None
+    """Where spans go; None where the specification wants no traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,11 @@ def run_service(
     prometheus = CollectorRegistry()
     ProcessCollector(registry=prometheus)
     clock = SystemClock()
-    context = ServiceContext(workspace, client, clock, prometheus, instance, endpoint.bootstrap)
+    room = build.__module__.split(".")[0]
+    exporter = open_exporter(
+        spec.observability.traces, workspace.folder, spec.stream, instance, _SERVICES.get(room, room)
+    )
+    context = ServiceContext(workspace, client, clock, prometheus, instance, endpoint.bootstrap, exporter)
     service = build(context)
     health = Health(clock, last_round=clock.monotonic(), ready=service.ready, detail=service.detail)
     service.hooks.alive = health.alive
@@ -90,6 +100,8 @@ def run_service(
         service.close()
         server.close()
         client.close()
+        if exporter is not None:
+            exporter.close()
         _take_down(workspace, f"service-{instance}")
         log.info("stopped")
 
