@@ -1,11 +1,11 @@
-"""What observing costs: the service loop and the consumer's core with metrics and without, in one process.
+"""What observing costs: the service loop and the consumer's core with metrics and traces and without, in one process.
 
     python -m benchmarks.observing
 
 The loop, the core, the decoder, the model (LiteRT) and the metrics are the product's; only Kafka is left out: batches
 of encoded records come out of memory, and what is written is dropped. So the shares are of the consumer's own work, the
 most that they can be; beside a Kafka client they are smaller. While metrics are on, another thread scrapes them every
-second. Counted is the CPU time of the whole process, scrapes included, so that neighbours on the machine do not show;
+second. Spans go to a file (OpenTelemetry's SDK, the extra `otel`). Counted is the CPU time of the whole process, scrapes included, so that neighbours on the machine do not show;
 the ways alternate round by round, and each ratio is of one round.
 """
 
@@ -16,8 +16,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from benchmarks.serving import DEVICES, PARTITIONS, prepare, rows, stream
 from consumers.core import ConsumerCore, Version
 from consumers.metrics import ConsumerMetrics
 from consumers.service import METRICS_EVERY
+from consumers.tracing import AnswerTraces
 from driftline.kafka.interface import NO_REBALANCE, Batch, Rebalance
 from driftline.model.answers import Decision
 from driftline.model.scorer import Scorer, open_scorer
@@ -35,6 +37,9 @@ from driftline.service.clock import SystemClock
 from driftline.service.loop import Hooks, LoopSettings, ServiceLoop
 from driftline.service.metrics import LoopMetrics
 from driftline.spec import StreamSpec
+from driftline.spec.observability import TracesSpec
+from driftline.tracing.export import Exporter
+from driftline.tracing.identity import Identity
 from producers.encode import encode_features
 
 SCRAPE_EVERY = 1.0
@@ -81,6 +86,8 @@ class MemoryReader:
     def pause(self, partitions: object = None) -> None: ...
 
     resume = seek = pause
+
+    def keep_headers(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -138,7 +145,23 @@ def metrics(core: ConsumerCore) -> Iterator[Observed]:
     thread.join()
 
 
-WAYS: dict[str, Callable[[ConsumerCore], Any]] = {"nothing": nothing, "metrics": metrics}
+@contextmanager
+def traces(core: ConsumerCore, share: float, spec: StreamSpec) -> Iterator[Observed]:
+    """Metrics too."""
+    wanted = TracesSpec(to="file", share=share)
+    with metrics(core) as (counted, hooks), tempfile.TemporaryDirectory() as folder:
+        exporter = Exporter(wanted, Path(folder), spec.stream, "observing", "consumer")
+        hooks.tracing = AnswerTraces(spec, core, Identity(spec.stream, share), exporter, time.time_ns)
+        yield counted, hooks
+        exporter.close()
+
+
+Way = Callable[[ConsumerCore], Any]
+
+
+def ways(spec: StreamSpec, shares: Sequence[float]) -> dict[str, Way]:
+    followed = {f"metrics, traces of {share:.1%}": partial(traces, share=share, spec=spec) for share in shares}
+    return {"nothing": nothing, "metrics": metrics, **followed}
 
 
 def main() -> None:
@@ -146,6 +169,9 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=100_000, help="of one way in one round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, nargs="+", default=[512, 32], help="records of a batch")
+    parser.add_argument(
+        "--shares", type=float, nargs="*", default=[0.0, 0.001, 0.01, 0.1], help="of the records that are followed"
+    )
     parser.add_argument("--report", type=Path, help="write the figures to this file, as JSON")
     arguments = parser.parse_args()
     spec = stream("observing", "kafka-python")
@@ -155,7 +181,9 @@ def main() -> None:
         with workspace.registry.local_copy(1) as files:
             scorer = open_scorer(manifest, files)
     figures = {
-        f"batches of {size}": measure(spec, manifest, scorer, size, arguments.records, arguments.rounds)
+        f"batches of {size}": measure(
+            spec, manifest, scorer, size, arguments.records, arguments.rounds, ways(spec, arguments.shares)
+        )
         for size in arguments.batch
     }
     print(json.dumps(figures, indent=2))
@@ -164,30 +192,34 @@ def main() -> None:
 
 
 def measure(
-    spec: StreamSpec, manifest: Manifest, scorer: Scorer, size: int, records: int, rounds: int
+    spec: StreamSpec,
+    manifest: Manifest,
+    scorer: Scorer,
+    size: int,
+    records: int,
+    rounds: int,
+    found: Mapping[str, Way],
 ) -> dict[str, dict[str, Any]]:
     """Of each way: records a second of CPU time in each round, and the median of its ratios to no observing."""
     batches = prepared(spec, size)
-    rates: dict[str, list[float]] = {way: [] for way in WAYS}
+    rates: dict[str, list[float]] = {way: [] for way in found}
     for number in range(rounds):
-        order = list(WAYS) if number % 2 == 0 else list(WAYS)[::-1]
+        order = list(found) if number % 2 == 0 else list(found)[::-1]
         for way in order:
             core = ConsumerCore(spec)
             core.install(Version(1, 1, scorer, Decision.of(spec, manifest)))
-            rates[way].append(serve(core, spec, batches, records, WAYS[way]))
+            rates[way].append(serve(core, spec, batches, records, found[way]))
             print(f"batches of {size}, {way}: {rates[way][-1]:,.0f} records/s", file=sys.stderr, flush=True)
     return {
         way: {
-            "records_per_cpu_second": [round(rate) for rate in found],
-            "ratio": round(statistics.median(a / b for a, b in zip(found, rates["nothing"], strict=True)), 3),
+            "records_per_cpu_second": [round(rate) for rate in measured],
+            "ratio": round(statistics.median(a / b for a, b in zip(measured, rates["nothing"], strict=True)), 3),
         }
-        for way, found in rates.items()
+        for way, measured in rates.items()
     }
 
 
-def serve(
-    core: ConsumerCore, spec: StreamSpec, batches: Sequence[Batch], records: int, way: Callable[[ConsumerCore], Any]
-) -> float:
+def serve(core: ConsumerCore, spec: StreamSpec, batches: Sequence[Batch], records: int, way: Way) -> float:
     client: Any = Memory(batches)
     settings = LoopSettings("g", [spec.topics.features], batch_size=len(batches[0]), max_wait=0.0)
     with way(core) as (counted, hooks):

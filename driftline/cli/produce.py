@@ -131,14 +131,14 @@ def _run(workspace: Workspace, title: str, produce: Callable[..., dict[str, int 
     from producers.tracing import SendTraces
 
     stopping = StopSignals()
-    client = connect(workspace.endpoint("driftline-producer"))
-    client.ensure_topics(topic_requests(workspace.spec))
     wanted, stream = workspace.spec.observability.traces, workspace.spec.stream
     exporter = open_exporter(wanted, workspace.folder, stream, f"producer-{os.getpid()}", "producer")
     traces = None
     if exporter is not None:
         identity = Identity(stream, wanted.share)
         traces = SendTraces(workspace.spec.topics.features, identity, exporter, time.time_ns)
+    client = connect(workspace.endpoint("driftline-producer"))
+    client.ensure_topics(topic_requests(workspace.spec))
     writer: Writer = client.writer()
     console = Console()
     columns = (

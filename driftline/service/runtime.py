@@ -71,15 +71,15 @@ def run_service(
     spec = workspace.spec
     stopping = StopSignals()
     endpoint = workspace.endpoint(instance)
+    room = build.__module__.split(".")[0]
+    exporter = open_exporter(
+        spec.observability.traces, workspace.folder, spec.stream, instance, _SERVICES.get(room, room)
+    )
     client = connect(endpoint)
     client.ensure_topics(topic_requests(spec))
     prometheus = CollectorRegistry()
     ProcessCollector(registry=prometheus)
     clock = SystemClock()
-    room = build.__module__.split(".")[0]
-    exporter = open_exporter(
-        spec.observability.traces, workspace.folder, spec.stream, instance, _SERVICES.get(room, room)
-    )
     context = ServiceContext(workspace, client, clock, prometheus, instance, endpoint.bootstrap, exporter)
     service = build(context)
     health = Health(clock, last_round=clock.monotonic(), ready=service.ready, detail=service.detail)
