@@ -5,8 +5,9 @@
 The loop, the core, the decoder, the model (LiteRT) and the metrics are the product's; only Kafka is left out: batches
 of encoded records come out of memory, and what is written is dropped. So the shares are of the consumer's own work, the
 most that they can be; beside a Kafka client they are smaller. While metrics are on, another thread scrapes them every
-second. Spans go to a file (OpenTelemetry's SDK, the extra `otel`). Counted is the CPU time of the whole process, scrapes included, so that neighbours on the machine do not show;
-the ways alternate round by round, and each ratio is of one round.
+second. Spans go to a file (OpenTelemetry's SDK, the extra `otel`). Counted is the CPU time of the whole process, with
+the scrapes and the writing, so that neighbours on the machine do not show; the ways alternate round by round, and each
+ratio is of one round.
 """
 
 import argparse
@@ -140,7 +141,7 @@ def metrics(core: ConsumerCore) -> Iterator[Observed]:
             copied = now
             made.copy(core)
 
-    yield loop, Hooks(between=between, committed=lambda: made.committed(core, clock.now_ms()))
+    yield loop, Hooks(between=between, committed=lambda outputs: made.committed(core, clock.now_ms()))
     done.set()
     thread.join()
 

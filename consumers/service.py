@@ -1,15 +1,16 @@
 """The consumer as a service: the core under the loop, the model follower beside it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from consumers.core import ConsumerCore, Version
+from consumers.logs import AnswerLog
 from consumers.metrics import ConsumerMetrics
 from consumers.tracing import AnswerTraces, SwapTraces
-from driftline.kafka.interface import TopicPartition
+from driftline.kafka.interface import Outgoing, TopicPartition
 from driftline.model.answers import Decision
 from driftline.model.scorer import Scorer, open_scorer
 from driftline.registry.manifest import Manifest
@@ -50,6 +51,7 @@ def build(context: ServiceContext) -> Service:
         metrics=RegistryMetrics(context.prometheus),
     )
 
+    said = AnswerLog(clock.monotonic)
     tracing, swaps = None, None
     if context.spans is not None:
         identity = Identity(spec.stream, spec.observability.traces.share)
@@ -62,7 +64,9 @@ def build(context: ServiceContext) -> Service:
         if (newest := follower.take()) is not None:
             champion, loaded = newest
             core.install(Version(champion.version, champion.sequence, loaded.scorer, loaded.decision))
-            metrics.stage("install", clock.monotonic() - loaded.ready)
+            waited = clock.monotonic() - loaded.ready
+            metrics.stage("install", waited)
+            said.installed(champion, waited)
             metrics.installed(champion, clock.now_ms())
             if swaps is not None:
                 swaps.installed(champion)
@@ -71,6 +75,10 @@ def build(context: ServiceContext) -> Service:
         if (now := clock.monotonic()) - copied >= METRICS_EVERY:
             copied = now
             metrics.copy(core)
+
+    def committed(outputs: Sequence[Outgoing]) -> None:
+        metrics.committed(core, clock.now_ms())
+        said.committed(core, tracing.followed if tracing is not None else {})
 
     def remarked(remarks: Mapping[TopicPartition, str]) -> None:
         core.remarked(remarks.values())
@@ -98,7 +106,7 @@ def build(context: ServiceContext) -> Service:
             between=between,
             open=lambda: core.open,
             remarked=remarked,
-            committed=lambda: metrics.committed(core, clock.now_ms()),
+            committed=committed,
             tracing=tracing,
         ),
         ready=ready,

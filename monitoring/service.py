@@ -13,6 +13,7 @@ from driftline.service.runtime import Service, ServiceContext
 from driftline.tracing.identity import Identity
 from driftline.tracing.loop import LoopTraces
 from monitoring.core import MonitorCore
+from monitoring.logs import tell
 from monitoring.metrics import MonitorMetrics
 
 log = structlog.get_logger()
@@ -84,7 +85,12 @@ def build(context: ServiceContext) -> Service:
             checkpoint=Checkpointing(spec.topics.monitor_state),
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),
-        hooks=Hooks(between=between, open=lambda: core.version is not None, tracing=tracing),
+        hooks=Hooks(
+            between=between,
+            open=lambda: core.version is not None,
+            tracing=tracing,
+            committed=lambda outputs: tell(spec.topics, outputs),
+        ),
         ready=lambda: (
             None if core.version else follower.trouble or "no model in service yet: train one with `driftline train`"
         ),

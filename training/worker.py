@@ -205,7 +205,13 @@ class TrainerCore:
         attempt.collector = threading.Thread(target=self._gather, args=(attempt,), name="gather", daemon=True)
         self._attempt = attempt
         self.progress = {"stage": "gather"}
-        log.info("job taken", job=job.job_id, labelled=job.labelled_records, reason=job.reason)
+        log.info(
+            "job taken",
+            job=job.job_id,
+            drift_event=job.drift_event_id,
+            labelled=job.labelled_records,
+            reason=job.reason,
+        )
         attempt.collector.start()
 
     def _gather(self, attempt: Attempt) -> None:
@@ -380,7 +386,14 @@ class TrainerCore:
         self._verdicts.append(Outgoing(self._spec.topics.model_events, [event.to_json()], [event.key]))
 
     def _end(self, event: ModelEvent) -> None:
-        log.info("verdict", job=event.job_id, verdict=event.kind.value, version=event.version, reasons=event.reasons)
+        log.info(
+            "verdict",
+            job=event.job_id,
+            drift_event=event.drift_event_id,
+            verdict=event.kind.value,
+            version=event.version,
+            reasons=event.reasons,
+        )
         self._abandon()
         self._verdict(event)
 

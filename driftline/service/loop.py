@@ -77,7 +77,7 @@ class Hooks:
     alive : called in every round; the health endpoint reports how long ago that was.
     remarked : called with what earlier owners remarked with their offsets on partitions that are now this member's,
         before any record of them is processed.
-    committed : called after every commit: what the core has made since the one before is readable by all.
+    committed : called after every commit, with what the core has made since the one before: all can read it now.
     tracing : None where nothing is followed.
     """
 
@@ -85,7 +85,7 @@ class Hooks:
     open: Callable[[], bool] = lambda: True
     alive: Callable[[bool], None] = lambda joined: None
     remarked: Callable[[Mapping[TopicPartition, str]], None] = lambda remarks: None
-    committed: Callable[[], None] = lambda: None
+    committed: Callable[[Sequence[Outgoing]], None] = lambda outputs: None
     tracing: Tracing | None = None
 
 
@@ -225,7 +225,7 @@ class ServiceLoop:
         if self._keeper is not None:
             self._keeper.committed()
         self._metrics.committed(self._outputs, self._clock.monotonic() - started)
-        self._hooks.committed()
+        self._hooks.committed(self._outputs)
         if tracing is not None:
             tracing.committed()
         self._offsets, self._outputs = {}, []

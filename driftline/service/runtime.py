@@ -1,9 +1,7 @@
 """Starting a service: signals, logs, health and metrics around the loop. The same for every room."""
 
-import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +14,11 @@ from driftline.kafka.interface import Client
 from driftline.service.clock import Clock, SystemClock
 from driftline.service.core import Core
 from driftline.service.health import Health, HealthServer
+from driftline.service.logs import configure_logs
 from driftline.service.loop import Hooks, LoopSettings, ServiceLoop
 from driftline.service.metrics import LoopMetrics
 from driftline.tracing.export import open_exporter
+from driftline.tracing.identity import Identity
 from driftline.tracing.spans import Spans
 from driftline.workspace import Workspace
 
@@ -66,15 +66,15 @@ def run_service(
     ------
     DriftlineError : it cannot start (no broker, a bad specification, a port in use), or its work cannot go on.
     """
-    configure_logs()
-    log = structlog.get_logger().bind(service=instance)
     spec = workspace.spec
+    traces = spec.observability.traces
+    identity = None if traces.to == "nowhere" else Identity(spec.stream, traces.share)
+    configure_logs(identity, service=instance, stream=spec.stream)
+    log = structlog.get_logger()
     stopping = StopSignals()
     endpoint = workspace.endpoint(instance)
     room = build.__module__.split(".")[0]
-    exporter = open_exporter(
-        spec.observability.traces, workspace.folder, spec.stream, instance, _SERVICES.get(room, room)
-    )
+    exporter = open_exporter(traces, workspace.folder, spec.stream, instance, _SERVICES.get(room, room))
     client = connect(endpoint)
     client.ensure_topics(topic_requests(spec))
     prometheus = CollectorRegistry()
@@ -86,7 +86,7 @@ def run_service(
     service.hooks.alive = health.alive
     server = HealthServer(health, prometheus, host, port)
     workspace.write_note(f"service-{instance}", {"pid": os.getpid(), "url": f"http://{host}:{server.port}"})
-    log.info("started", stream=spec.stream, bootstrap=endpoint.bootstrap, health=f"http://{host}:{server.port}/readyz")
+    log.info("started", bootstrap=endpoint.bootstrap, health=f"http://{host}:{server.port}/readyz")
     watchdog = Watchdog(health)
     try:
         service.start()
@@ -153,24 +153,3 @@ class StopSignals:
 
     def __call__(self) -> bool:
         return self._asked
-
-
-def configure_logs() -> None:
-    """One structured line an event on stderr: for people on a terminal, JSON elsewhere.
-
-    DRIFTLINE_LOG sets the level (default info), DRIFTLINE_LOG_FORMAT is 'json' or 'text'.
-    """
-    level = logging.getLevelNamesMapping().get(os.environ.get("DRIFTLINE_LOG", "info").upper(), logging.INFO)
-    text = os.environ.get("DRIFTLINE_LOG_FORMAT", "text" if sys.stderr.isatty() else "json") == "text"
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -15,9 +15,7 @@ class TracesSpec(Strict):
         description="`file`: JSON lines in `folder`; `otlp`: an OpenTelemetry collector at `endpoint`. Both need "
         "`pip install 'driftline[otel]'`.",
     )
-    folder: str = Field(
-        default="traces", min_length=1, description="Folder for `file`, beside this file; each service has its own."
-    )
+    folder: str = Field(default="traces", description="Folder for `file`, beside this file; each service has its own.")
     endpoint: str = Field(
         default="http://127.0.0.1:4318/v1/traces",
         pattern=r"^https?://[^\s/]+",

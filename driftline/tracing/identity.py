@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +31,18 @@ class Identity:
         digest = hashlib.blake2b(stream.encode(), digest_size=16).digest()
         self._high = np.uint64(int.from_bytes(digest[:8]))
         self._low = np.uint64(int.from_bytes(digest[8:]))
-        self._bound = round(share * _WORD)
+        bound = round(share * _WORD)
+        self._most = np.uint64(bound - 1) if bound else None
 
     def followed(self, record_ids: Sequence[str]) -> dict[int, int]:
         """Row → trace id of those of n records that are followed. Makes no object for any other."""
-        if not self._bound or not record_ids:
+        if self._most is None or not record_ids:
             return {}
         hashes = hashed(record_ids)
         low = _mixed(hashes ^ self._low)
-        rows = np.flatnonzero(low <= np.uint64(self._bound - 1))
+        rows = np.flatnonzero(low <= self._most)
+        if not len(rows):
+            return {}
         high = _mixed(hashes[rows] ^ self._high)
         return dict(zip(rows.tolist(), map(_joined, high.tolist(), low[rows].tolist()), strict=True))
 
@@ -60,22 +64,27 @@ def hashed(texts: Sequence[str]) -> NDArray[np.uint64]:
 
     A polynomial in an odd number over the code points, modulo 2^64; `_mixed` makes its bits even.
     """
-    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    powers = np.full(int(lengths.max(initial=0)) or 1, _ODD, np.uint64).cumprod()
-    terms = (codes + np.uint64(1)) * powers[np.arange(len(codes)) - np.repeat(starts, lengths)]
-    sums = np.concatenate([np.zeros(1, np.uint64), terms.cumsum(dtype=np.uint64)])
-    found: NDArray[np.uint64] = sums[ends] - sums[starts]
+    rows = np.array(texts, dtype=np.str_)
+    codes = rows.view(np.uint32).reshape(len(texts), -1)  # the shorter ones are filled up with 0, which adds nothing
+    found: NDArray[np.uint64] = codes.astype(np.uint64) @ _powers(codes.shape[1])
     return found
+
+
+@lru_cache
+def _powers(count: int) -> NDArray[np.uint64]:
+    return np.full(count, _ODD, np.uint64).cumprod()
+
+
+_SHIFTS = np.array([30, 27, 31], np.uint64)
+_FACTORS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64)
 
 
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
+    words = (words ^ (words >> _SHIFTS[0])) * _FACTORS[0]
+    words = (words ^ (words >> _SHIFTS[1])) * _FACTORS[1]
+    mixed: NDArray[np.uint64] = words ^ (words >> _SHIFTS[2])
+    return mixed
 
 
 def _joined(high: int, low: int) -> int:

@@ -15,7 +15,7 @@ from driftline.kafka.credentials import read_secret_file
 from driftline.kafka.interface import Client
 from driftline.kafka.stretch import read_newest
 from driftline.records.loop import RetrainingJob
-from driftline.service.runtime import configure_logs
+from driftline.service.logs import configure_logs
 from driftline.spec.stream import StreamSpec
 from driftline.workspace import Workspace
 from monitoring.alerts.app import alerts_app
@@ -36,8 +36,8 @@ def run_alerts(workspace: Workspace, instance: str, *, host: str, port: int) -> 
     UsageError : no token, or one too short; the address cannot be bound.
     DriftlineError : no broker.
     """
-    configure_logs()
     spec, registry = workspace.spec, workspace.registry
+    configure_logs(service=instance, stream=spec.stream)
     token = token_of(spec, workspace.folder)
     client = connect(workspace.endpoint(instance))
     client.ensure_topics(topic_requests(spec))

@@ -93,7 +93,7 @@ class TestTelling:
     def test_what_was_committed_is_told_once_also_after_an_aborted_round(self) -> None:
         client = ScriptedClient(records(2), HandClock(), faults={0: KafkaFault("gone")})
         told: list[int] = []
-        made = loop(client, Echo(), Hooks(committed=lambda: told.append(client.committed)), batch_size=1)
+        made = loop(client, Echo(), Hooks(committed=lambda outputs: told.append(client.committed)), batch_size=1)
         for _ in range(6):
             made.round()
         assert told == [1, 2]
