@@ -1,13 +1,14 @@
 """What the consumer counts, as Prometheus metrics."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client import Counter as PrometheusCounter
 
 from consumers.core import ConsumerCore
 from driftline.registry.manifest import Champion
-from driftline.service.latency import LatencyHistogram
+from driftline.service.latency import NOBODY, LatencyHistogram
 
 # From a small version out of a folder (10 ms) to one whose library has to be imported, out of a slow store.
 SWAP_SECONDS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -79,10 +80,10 @@ class ConsumerMetrics:
         for swaps, version in enumerate(reversed(self._history[:-1]), 1):
             self._before.labels(str(swaps)).set(version)
 
-    def committed(self, core: ConsumerCore, now_ms: int) -> None:
-        """What the core answered last is now readable by all."""
+    def committed(self, core: ConsumerCore, now_ms: int, traces: Mapping[int, int] = NOBODY) -> None:
+        """What the core answered last is now readable by all; `traces` as `consumers.tracing.AnswerTraces.followed`."""
         if core.answered is not None and len(core.answered):
-            self._latency.observe(now_ms - core.answered.event_times)
+            self._latency.observe(now_ms - core.answered.event_times, traces)
 
     def copy(self, core: ConsumerCore) -> None:
         """Carry the core's plain counts over; the core itself knows no metrics."""

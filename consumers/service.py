@@ -77,8 +77,9 @@ def build(context: ServiceContext) -> Service:
             metrics.copy(core)
 
     def committed(outputs: Sequence[Outgoing]) -> None:
-        metrics.committed(core, clock.now_ms())
-        said.committed(core, tracing.followed if tracing is not None else {})
+        followed = tracing.followed if tracing is not None else {}
+        metrics.committed(core, clock.now_ms(), followed)
+        said.committed(core, followed)
 
     def remarked(remarks: Mapping[TopicPartition, str]) -> None:
         core.remarked(remarks.values())
