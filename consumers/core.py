@@ -71,6 +71,8 @@ class ConsumerCore:
         self.fence = 0
         """The newest champion that has answered on any partition owned: no older one may."""
         self.counts = Counts()
+        self.answered: Decoded | None = None
+        """The records that the last `process` answered."""
 
     def install(self, version: Version) -> None:
         """Answer with `version` from the next batch on. It is loaded and warm already: this only changes a name."""
@@ -92,6 +94,7 @@ class ConsumerCore:
             raise RuntimeError("records before the first model: the shell holds the stream until one is installed")
         decoded = self._decoder.decode(batches, now_ms)
         outputs = self._predict(decoded, self.version, now_ms) if len(decoded) else []
+        self.answered = decoded
         return Step(outputs + self._bury(decoded.rejects, now_ms), remark=f"{_REMARK}{self.version.sequence}")
 
     def tick(self, now_ms: int) -> Step:

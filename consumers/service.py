@@ -1,16 +1,16 @@
 """The consumer as a service: the core under the loop, the model follower beside it."""
 
-from collections import Counter
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
-from prometheus_client import Counter as PrometheusCounter
-from prometheus_client import Gauge
 
 from consumers.core import ConsumerCore, Version
-from driftline.kafka.interface import TopicPartition
+from consumers.logs import AnswerLog
+from consumers.metrics import ConsumerMetrics
+from consumers.tracing import AnswerTraces, SwapTraces
+from driftline.kafka.interface import Outgoing, TopicPartition
 from driftline.model.answers import Decision
 from driftline.model.scorer import Scorer, open_scorer
 from driftline.registry.manifest import Manifest
@@ -18,20 +18,29 @@ from driftline.service.follower import ModelFollower
 from driftline.service.loop import Hooks, LoopSettings
 from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
+from driftline.tracing.identity import Identity
 
 log = structlog.get_logger()
+
+# Counts are scraped every few seconds; carrying them over in each round would cost a slow stream's small batches most.
+METRICS_EVERY = 0.5
 
 
 def build(context: ServiceContext) -> Service:
     """Put the consumer together; see `driftline.service.runtime.run_service`."""
-    spec, registry = context.workspace.spec, context.workspace.registry
+    spec, registry, clock = context.workspace.spec, context.workspace.registry, context.clock
     core = ConsumerCore(spec)
-    metrics = _Metrics(context.prometheus)
+    metrics = ConsumerMetrics(context.prometheus)
 
     def load(manifest: Manifest) -> _Loaded:
+        asked = clock.monotonic()
         with registry.local_copy(manifest.version) as folder:
+            fetched = clock.monotonic()
             scorer = open_scorer(manifest, folder)
-        return _Loaded(scorer, Decision.of(spec, manifest))
+        ready = clock.monotonic()
+        metrics.stage("fetch", fetched - asked)
+        metrics.stage("load", ready - fetched)
+        return _Loaded(scorer, Decision.of(spec, manifest), ready)
 
     follower = ModelFollower(
         spec,
@@ -42,11 +51,35 @@ def build(context: ServiceContext) -> Service:
         metrics=RegistryMetrics(context.prometheus),
     )
 
+    said = AnswerLog(clock.monotonic)
+    tracing, swaps = None, None
+    if context.spans is not None:
+        identity = Identity(spec.stream, spec.observability.traces.share)
+        tracing = AnswerTraces(spec, core, identity, context.spans, time.time_ns)
+        swaps = SwapTraces(identity, context.spans, time.time_ns)
+    copied = float("-inf")
+
     def between() -> None:
+        nonlocal copied
         if (newest := follower.take()) is not None:
             champion, loaded = newest
             core.install(Version(champion.version, champion.sequence, loaded.scorer, loaded.decision))
-        metrics.copy(core)
+            waited = clock.monotonic() - loaded.ready
+            metrics.stage("install", waited)
+            said.installed(champion, waited)
+            metrics.installed(champion, clock.now_ms())
+            if swaps is not None:
+                swaps.installed(champion)
+        if swaps is not None:
+            swaps.heard(follower.events())
+        if (now := clock.monotonic()) - copied >= METRICS_EVERY:
+            copied = now
+            metrics.copy(core)
+
+    def committed(outputs: Sequence[Outgoing]) -> None:
+        followed = tracing.followed if tracing is not None else {}
+        metrics.committed(core, clock.now_ms(), followed)
+        said.committed(core, followed)
 
     def remarked(remarks: Mapping[TopicPartition, str]) -> None:
         core.remarked(remarks.values())
@@ -70,7 +103,13 @@ def build(context: ServiceContext) -> Service:
             max_wait=spec.serving.max_wait_ms / 1000,
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),
-        hooks=Hooks(between=between, open=lambda: core.open, remarked=remarked),
+        hooks=Hooks(
+            between=between,
+            open=lambda: core.open,
+            remarked=remarked,
+            committed=committed,
+            tracing=tracing,
+        ),
         ready=ready,
         detail=lambda: {"version": core.version.number if core.version else None},
         start=follower.start,
@@ -84,38 +123,5 @@ class _Loaded:
 
     scorer: Scorer
     decision: Decision
-
-
-class _Metrics:
-    def __init__(self, registry: Any) -> None:
-        self._predictions = PrometheusCounter(
-            "driftline_predictions", "Records answered, by model version.", ["version"], registry=registry
-        )
-        self._dead = PrometheusCounter(
-            "driftline_dead_letters", "Records refused, by reason.", ["reason"], registry=registry
-        )
-        self._version = Gauge("driftline_model_version", "The model version in service.", registry=registry)
-        self._swaps = PrometheusCounter(
-            "driftline_model_swaps", "Changes of the version in service.", registry=registry
-        )
-        self._failures = PrometheusCounter(
-            "driftline_model_load_failures", "Champions that could not be loaded.", registry=registry
-        )
-        self._seen: Counter[object] = Counter()
-
-    def load_failed(self, version: int) -> None:
-        self._failures.inc()
-
-    def copy(self, core: ConsumerCore) -> None:
-        """Carry the core's plain counts over; the core itself knows no metrics."""
-        for version, count in core.counts.predictions.items():
-            self._predictions.labels(str(version)).inc(self._new(("version", version), count))
-        for reason, count in core.counts.dead_letters.items():
-            self._dead.labels(reason.value).inc(self._new(("reason", reason), count))
-        self._swaps.inc(self._new("swaps", core.counts.swaps))
-        if core.version:
-            self._version.set(core.version.number)
-
-    def _new(self, key: object, count: int) -> int:
-        new, self._seen[key] = count - self._seen[key], count
-        return new
+    ready: float
+    """When, on the monotonic clock."""

@@ -226,6 +226,7 @@ class Memory:
             estimate=watch.estimate.now() if watch else Estimate(),
             reconciled=watch.estimate.reconciled if watch else Reconciled(),
             groups=self._groups(watch) if watch else {},
+            paused=self.books.paused,
         )
 
     def _groups(self, watch: Watch) -> Groups:

@@ -158,6 +158,7 @@ class MonitorMetrics(Collector):
                 jobs.add_metric([name], count)
         yield jobs
         yield _gauge("retraining_jobs_open", "Jobs without a verdict.", state.jobs.get("open", 0))
+        yield _gauge("policy_paused", "1 while a person has paused the policy.", state.paused)
 
 
 def _groups(state: MonitorState) -> Iterable[Metric]:

@@ -10,7 +10,10 @@ from driftline.service.loop import Hooks, LoopSettings
 from driftline.service.recovery import Checkpointing
 from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
+from driftline.tracing.identity import Identity
+from driftline.tracing.loop import LoopTraces
 from monitoring.core import MonitorCore
+from monitoring.logs import tell
 from monitoring.metrics import MonitorMetrics
 
 log = structlog.get_logger()
@@ -60,6 +63,9 @@ def build(context: ServiceContext) -> Service:
             shown = now
             metrics.update(core.state())
 
+    identity = Identity(spec.stream, spec.observability.traces.share)
+    tracing = LoopTraces(spec.topics, identity, context.spans) if context.spans is not None else None
+
     def start() -> None:
         follower.start()
         acts.start()
@@ -79,7 +85,12 @@ def build(context: ServiceContext) -> Service:
             checkpoint=Checkpointing(spec.topics.monitor_state),
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),
-        hooks=Hooks(between=between, open=lambda: core.version is not None),
+        hooks=Hooks(
+            between=between,
+            open=lambda: core.version is not None,
+            tracing=tracing,
+            committed=lambda outputs: tell(spec.topics, outputs),
+        ),
         ready=lambda: (
             None if core.version else follower.trouble or "no model in service yet: train one with `driftline train`"
         ),

@@ -26,6 +26,7 @@ class MonitorState:
     estimate : accuracy of the watched version's newest answers, judged by their confidences.
     reconciled : how far such estimates were off.
     groups : of the same outcomes as `f1`, by (segment, value): outcomes, right ones; see `monitoring.labels.groups`.
+    paused : a person has paused the policy: drift is told of, and nothing is asked for.
     """
 
     version: int | None = None
@@ -52,3 +53,4 @@ class MonitorState:
     estimate: Estimate = field(default_factory=Estimate)
     reconciled: Reconciled = field(default_factory=Reconciled)
     groups: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    paused: bool = False

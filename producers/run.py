@@ -1,13 +1,14 @@
 """The shell around the producers: a clock, a Kafka writer and a schedule, until the source ends or someone stops it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from driftline.kafka.interface import Outgoing, Writer
 from driftline.spec.stream import StreamSpec
 from driftline.tables import iter_table
+from driftline.tracing.context import Headers
 from producers.clock import Clock
 from producers.delay import PendingLabel
 from producers.encode import encode_features, encode_labels
@@ -17,6 +18,7 @@ from producers.keys import partition_for
 from producers.replay import ReplayPlan, replay_rows
 from producers.rows import Rows
 from producers.schedule import Delivery, Schedule
+from producers.tracing import SendTraces
 
 # Rows of a file read at a time: some megabytes of cells; a larger block would delay the first record.
 READ_ROWS = 4_096
@@ -26,6 +28,7 @@ CONFIRM_SECONDS = 0.25
 CONFIRM_RECORDS = 5_000
 # The longest sleep, so that a stop is obeyed promptly even between two rare records.
 LONGEST_SLEEP = 0.1
+NOBODY: Mapping[int, Headers] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def run_replay(
     clock: Clock,
     progress: Callable[[Progress], None],
     stop: Callable[[], bool],
+    traces: SendTraces | None = None,
 ) -> Report:
     """Replay a data file onto the stream's topics; see `produce`.
 
@@ -59,7 +63,7 @@ def run_replay(
     """
     total = None if plan.loop or plan.stop_row is None else plan.stop_row - plan.start_row
     source = replay_rows(spec, lambda: iter_table(path, READ_ROWS), plan)
-    return produce(spec, source, plan, writer, clock, progress, stop, total)
+    return produce(spec, source, plan, writer, clock, progress, stop, total, traces)
 
 
 def run_fleet(
@@ -69,9 +73,11 @@ def run_fleet(
     clock: Clock,
     progress: Callable[[Progress], None],
     stop: Callable[[], bool],
+    traces: SendTraces | None = None,
 ) -> Report:
     """Let a simulated fleet measure onto the stream's topics; see `produce`."""
-    return produce(spec, Fleet(spec, fleet).rows(), fleet.delivery(), writer, clock, progress, stop, fleet.records)
+    rows = Fleet(spec, fleet).rows()
+    return produce(spec, rows, fleet.delivery(), writer, clock, progress, stop, fleet.records, traces)
 
 
 def produce(
@@ -83,6 +89,7 @@ def produce(
     progress: Callable[[Progress], None],
     stop: Callable[[], bool],
     total: int | None = None,
+    traces: SendTraces | None = None,
 ) -> Report:
     """Send `source` as the delivery says, until it ends (its last labels included) or `stop()` is true.
 
@@ -102,7 +109,7 @@ def produce(
     KafkaFault : the broker did not take the records.
     """
     schedule = Schedule(source, delivery)
-    shipper = _Shipper(spec, writer)
+    shipper = _Shipper(spec, writer, traces)
     start = clock.now()
     last_record = confirmed = start
     records = labels = withheld = unconfirmed = 0
@@ -120,14 +127,14 @@ def produce(
         unconfirmed += len(step.features) + len(step.labels)
         after = clock.now()
         if unconfirmed and (unconfirmed >= CONFIRM_RECORDS or after - confirmed >= CONFIRM_SECONDS):
-            writer.commit(None, {})
+            shipper.confirm()
             unconfirmed, confirmed = 0, clock.now()
             progress(Progress(records, labels, withheld, confirmed - start, total))
         if step.done:
             break
         if (wait := schedule.next_due(now) - clock.now()) > 0:
             clock.sleep(min(wait, LONGEST_SLEEP))
-    writer.commit(None, {})
+    shipper.confirm()
     seconds = clock.now() - start
     progress(Progress(records, labels, withheld, seconds, total))
     span = last_record - start
@@ -144,14 +151,21 @@ def produce(
 class _Shipper:
     """Sends records grouped by partition, each device's in the order given."""
 
-    def __init__(self, spec: StreamSpec, writer: Writer) -> None:
+    def __init__(self, spec: StreamSpec, writer: Writer, traces: SendTraces | None) -> None:
         self._topics = spec.topics
         self._partitions = spec.kafka.partitions
-        self._writer = writer
+        self._writer, self._traces = writer, traces
+
+    def confirm(self) -> None:
+        """Wait until everything sent is on its broker."""
+        self._writer.commit(None, {})
+        if self._traces is not None:
+            self._traces.confirmed()
 
     def features(self, rows: Rows, now_ms: int) -> None:
         values = encode_features(rows.record_ids, rows.device_ids, now_ms, rows.values)
-        self._send(self._topics.features, rows.device_ids, values)
+        followed = self._traces.sending(rows.record_ids, rows.device_ids) if self._traces is not None else {}
+        self._send(self._topics.features, rows.device_ids, values, followed)
 
     def labels(self, labels: Sequence[PendingLabel], now_ms: int) -> None:
         devices = [label.device_id for label in labels]
@@ -160,12 +174,18 @@ class _Shipper:
         )
         self._send(self._topics.labels, devices, values)
 
-    def _send(self, topic: str, devices: Sequence[str], values: Sequence[bytes]) -> None:
+    def _send(
+        self, topic: str, devices: Sequence[str], values: Sequence[bytes], followed: Mapping[int, Headers] = NOBODY
+    ) -> None:
         groups: dict[int, tuple[list[bytes], list[bytes]]] = defaultdict(lambda: ([], []))
-        for device, value in zip(devices, values, strict=True):
+        each: dict[int, dict[int, Headers]] = defaultdict(dict)
+        for row, (device, value) in enumerate(zip(devices, values, strict=True)):
             key = device.encode()
-            keys, group = groups[partition_for(key, self._partitions)]
+            partition = partition_for(key, self._partitions)
+            keys, group = groups[partition]
+            if row in followed:
+                each[partition][len(group)] = followed[row]
             keys.append(key)
             group.append(value)
         for partition, (keys, group) in sorted(groups.items()):
-            self._writer.send(Outgoing(topic, group, keys, partition))
+            self._writer.send(Outgoing(topic, group, keys, partition, each=each[partition]))

@@ -11,6 +11,8 @@ from driftline.records.loop import ModelEventKind, RetrainingJob
 from driftline.service.loop import Hooks, LoopSettings
 from driftline.service.registry_metrics import RegistryMetrics
 from driftline.service.runtime import Service, ServiceContext
+from driftline.tracing.identity import Identity
+from driftline.tracing.loop import LoopTraces
 from training.data import Dataset, from_batches
 from training.gather import gather
 from training.worker import TrainerCore
@@ -33,6 +35,8 @@ def build(context: ServiceContext) -> Service:
         while core.registry_failures:
             registry.failed(*core.registry_failures.popitem())
 
+    identity = Identity(spec.stream, spec.observability.traces.share)
+    tracing = LoopTraces(spec.topics, identity, context.spans) if context.spans is not None else None
     return Service(
         core=core,
         settings=LoopSettings(
@@ -42,7 +46,7 @@ def build(context: ServiceContext) -> Service:
             max_wait=0.0,
             transactional_id=(f"{spec.stream}.{context.instance}" if spec.kafka.guarantee == "exactly-once" else None),
         ),
-        hooks=Hooks(between=between),
+        hooks=Hooks(between=between, tracing=tracing),
         ready=lambda: None if core.warm or core.busy else "TensorFlow is being imported",
         detail=lambda: {
             "job": core.busy,

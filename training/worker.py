@@ -209,7 +209,13 @@ class TrainerCore:
         self.progress = {"stage": "gather"}
         self.log = JobLog()
         self.log.say(f"taken, to learn from {job.labelled_records:,} labelled records", now_ms)
-        log.info("job taken", job=job.job_id, labelled=job.labelled_records, reason=job.reason)
+        log.info(
+            "job taken",
+            job=job.job_id,
+            drift_event=job.drift_event_id,
+            labelled=job.labelled_records,
+            reason=job.reason,
+        )
         attempt.collector.start()
 
     def _gather(self, attempt: Attempt) -> None:
@@ -390,7 +396,14 @@ class TrainerCore:
         self._verdicts.append(Outgoing(self._spec.topics.model_events, [event.to_json()], [event.key]))
 
     def _end(self, event: ModelEvent) -> None:
-        log.info("verdict", job=event.job_id, verdict=event.kind.value, version=event.version, reasons=event.reasons)
+        log.info(
+            "verdict",
+            job=event.job_id,
+            drift_event=event.drift_event_id,
+            verdict=event.kind.value,
+            version=event.version,
+            reasons=event.reasons,
+        )
         self._abandon()
         self._verdict(event.model_copy(update={"log": self.log.lines}))
 

@@ -1,5 +1,7 @@
 """`driftline produce`: records and labels onto the stream, from a file or from a simulated fleet."""
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -122,10 +124,19 @@ def _run(workspace: Workspace, title: str, produce: Callable[..., dict[str, int 
 
     from driftline.kafka.connect import connect, topic_requests
     from driftline.service.runtime import StopSignals
+    from driftline.tracing.export import open_exporter
+    from driftline.tracing.identity import Identity
     from producers.clock import SystemClock
     from producers.run import Progress as Produced
+    from producers.tracing import SendTraces
 
     stopping = StopSignals()
+    wanted, stream = workspace.spec.observability.traces, workspace.spec.stream
+    exporter = open_exporter(wanted, workspace.folder, stream, f"producer-{os.getpid()}", "producer")
+    traces = None
+    if exporter is not None:
+        identity = Identity(stream, wanted.share)
+        traces = SendTraces(workspace.spec.topics.features, identity, exporter, time.time_ns)
     client = connect(workspace.endpoint("driftline-producer"))
     client.ensure_topics(topic_requests(workspace.spec))
     writer: Writer = client.writer()
@@ -144,10 +155,12 @@ def _run(workspace: Workspace, title: str, produce: Callable[..., dict[str, int 
             def show(done: Produced) -> None:
                 bar.update(task, completed=done.records, total=done.total, labels=done.labels)
 
-            result = produce(writer, SystemClock(), show, stopping)
+            result = produce(writer, SystemClock(), show, stopping, traces)
     finally:
         writer.close()
         client.close()
+        if exporter is not None:
+            exporter.close()
     console.print(
         f"{result['records']:,} records and {result['labels']:,} labels in {result['seconds']:.1f} s"
         + (f"; {result['labels_withheld']:,} labels withheld" if result["labels_withheld"] else "")

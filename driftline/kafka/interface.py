@@ -25,6 +25,8 @@ class Batch:
     """Broker or producer time, epoch ms."""
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
+    headers: Sequence[Sequence[tuple[str, bytes]] | None] = ()
+    """As long as `values` if the reader was told to keep them, else empty."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -48,6 +50,9 @@ class Outgoing:
     keys: Sequence[bytes | None] | None = None
     partition: int | None = None
     headers: Sequence[tuple[str, bytes]] = field(default=())
+    """Of every record."""
+    each: Mapping[int, Sequence[tuple[str, bytes]]] = field(default_factory=dict)
+    """Index in `values` → further headers, of the few records that have some of their own."""
 
 
 class KafkaFault(DriftlineError):
@@ -67,6 +72,9 @@ class Reader(Protocol):
 
     def poll(self, timeout: float, max_records: int) -> list[Batch]:
         """Wait up to `timeout` seconds for records; may return fewer than `max_records`, or none."""
+
+    def keep_headers(self) -> None:
+        """From now on, give each batch the headers of its records."""
 
     def assignment(self) -> frozenset[TopicPartition]:
         """The topic partitions this member owns now."""

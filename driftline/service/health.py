@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from driftline.errors import UsageError
 from driftline.service.clock import Clock
@@ -61,7 +61,9 @@ class HealthServer:
             def do_GET(self) -> None:
                 path = self.path.split("?")[0]
                 if path == "/metrics":
-                    self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))
+                    # Exemplars exist in OpenMetrics only, which Prometheus asks for.
+                    encode, kind = choose_encoder(self.headers.get("Accept", ""))
+                    self._answer(200, kind, encode(registry))
                 elif path in ("/healthz", "/readyz"):
                     good, message = health.healthz() if path == "/healthz" else health.readyz()
                     body = json.dumps({"ok": good, "message": message, **health.detail()}).encode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -52,6 +53,19 @@ class LoopSettings:
     checkpoint: Checkpointing | None = None
 
 
+class Tracing(Protocol):
+    """Follows records through the loop (see `driftline.tracing`); called on the loop's own thread."""
+
+    def read(self, batches: Sequence[Batch]) -> None:
+        """These are processed next; they have their headers."""
+
+    def sending(self, outputs: Sequence[Outgoing]) -> list[Outgoing]:
+        """These are committed next; returns them with the headers of those that are followed."""
+
+    def committed(self) -> None:
+        """They are."""
+
+
 @dataclass(slots=True)
 class Hooks:
     """What the shell around a core does between two batches, on the loop's own thread.
@@ -63,12 +77,16 @@ class Hooks:
     alive : called in every round; the health endpoint reports how long ago that was.
     remarked : called with what earlier owners remarked with their offsets on partitions that are now this member's,
         before any record of them is processed.
+    committed : called after every commit, with what the core has made since the one before: all can read it now.
+    tracing : None where nothing is followed.
     """
 
     between: Callable[[], None] = lambda: None
     open: Callable[[], bool] = lambda: True
     alive: Callable[[bool], None] = lambda joined: None
     remarked: Callable[[Mapping[TopicPartition, str]], None] = lambda remarks: None
+    committed: Callable[[Sequence[Outgoing]], None] = lambda outputs: None
+    tracing: Tracing | None = None
 
 
 class ServiceLoop:
@@ -97,6 +115,8 @@ class ServiceLoop:
             Rebalance(assigned=self._assigned, revoked=self._revoked),
             exclusive=settings.exclusive,
         )
+        if self._hooks.tracing is not None:
+            self._reader.keep_headers()
         self._gather = Gather(self._reader, clock, settings.batch_size, settings.max_wait)
         self._keeper: Keeper | None = None
         if settings.checkpoint is not None:
@@ -141,6 +161,8 @@ class ServiceLoop:
             elif batches:
                 for batch in batches:
                     self._offsets[(batch.topic, batch.partition)] = batch.next_offset
+                if self._hooks.tracing is not None:
+                    self._hooks.tracing.read(batches)
                 step = self._core.process(batches, self._clock.now_ms())
                 self._metrics.batch(batches, polled - started, self._clock.monotonic() - polled)
                 self._finish(step)
@@ -194,7 +216,8 @@ class ServiceLoop:
 
     def _commit(self, remark: str) -> None:
         started = self._clock.monotonic()
-        for out in self._outputs:
+        tracing = self._hooks.tracing
+        for out in self._outputs if tracing is None else tracing.sending(self._outputs):
             self._writer.send(out)
         if self._keeper is not None:
             self._writer.send(self._keeper.records(self._offsets))
@@ -202,6 +225,9 @@ class ServiceLoop:
         if self._keeper is not None:
             self._keeper.committed()
         self._metrics.committed(self._outputs, self._clock.monotonic() - started)
+        self._hooks.committed(self._outputs)
+        if tracing is not None:
+            tracing.committed()
         self._offsets, self._outputs = {}, []
         self._aborts = 0
 

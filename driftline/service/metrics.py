@@ -12,9 +12,14 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
 
 class LoopMetrics:
-    """Counts what the loop does. Labels are topics and stages: a handful, whatever the stream does."""
+    """Counts what the loop does. Labels are topics and stages: a handful, whatever the stream does.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Parameters
+    ----------
+    stateful : whether the service has checkpoints; of one that has none, their metrics would say that they are old.
+    """
+
+    def __init__(self, registry: CollectorRegistry, stateful: bool = True) -> None:
         self._records = Counter("driftline_records_read", "Records read, by topic.", ["topic"], registry=registry)
         self._sent = Counter("driftline_records_written", "Records written, by topic.", ["topic"], registry=registry)
         self._sizes = Histogram("driftline_batch_records", "Records of a batch.", buckets=SIZES, registry=registry)
@@ -25,6 +30,10 @@ class LoopMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        # Looking a child up by its labels costs as much as counting with it.
+        self._poll, self._process, self._commit = map(self._stages.labels, ("poll", "process", "commit"))
+        self._read: dict[str, Counter] = {}
+        self._written: dict[str, Counter] = {}
         self._lag = Gauge("driftline_lag_records", "Records not read yet, by topic.", ["topic"], registry=registry)
         self._lagging: set[str] = set()
         self._commits = Counter("driftline_commits", "Rounds committed.", registry=registry)
@@ -35,6 +44,7 @@ class LoopMetrics:
             ["topic"],
             registry=registry,
         )
+        registry = registry if stateful else CollectorRegistry()
         self._checkpoints = Histogram(
             "driftline_checkpoint_seconds",
             "Time to make and commit one checkpoint.",
@@ -45,8 +55,11 @@ class LoopMetrics:
             "driftline_checkpoint_bytes", "Bytes written by checkpoints.", registry=registry
         )
         self._checkpointed = Gauge(
-            "driftline_checkpoint_timestamp_seconds", "When the newest checkpoint was committed.", registry=registry
+            "driftline_checkpoint_timestamp_seconds",
+            "When the newest checkpoint was committed, or the service started.",
+            registry=registry,
         )
+        self._checkpointed.set_to_current_time()  # until there is one, its age is the service's own
         self._restores = Counter(
             "driftline_restores", "States read back, by result ('whole', 'damaged').", ["result"], registry=registry
         )
@@ -55,15 +68,19 @@ class LoopMetrics:
 
     def batch(self, batches: Sequence[Batch], polled: float, processed: float) -> None:
         for batch in batches:
-            self._records.labels(batch.topic).inc(len(batch))
+            if (read := self._read.get(batch.topic)) is None:
+                read = self._read[batch.topic] = self._records.labels(batch.topic)
+            read.inc(len(batch))
         self._sizes.observe(sum(map(len, batches)))
-        self._stages.labels("poll").observe(polled)
-        self._stages.labels("process").observe(processed)
+        self._poll.observe(polled)
+        self._process.observe(processed)
 
     def committed(self, outputs: Sequence[Outgoing], seconds: float) -> None:
         for out in outputs:
-            self._sent.labels(out.topic).inc(len(out.values))
-        self._stages.labels("commit").observe(seconds)
+            if (written := self._written.get(out.topic)) is None:
+                written = self._written[out.topic] = self._sent.labels(out.topic)
+            written.inc(len(out.values))
+        self._commit.observe(seconds)
         self._commits.inc()
 
     def aborted(self, error: KafkaFault) -> None:

@@ -1,9 +1,7 @@
 """Starting a service: signals, logs, health and metrics around the loop. The same for every room."""
 
-import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +14,15 @@ from driftline.kafka.interface import Client
 from driftline.service.clock import Clock, SystemClock
 from driftline.service.core import Core
 from driftline.service.health import Health, HealthServer
+from driftline.service.logs import configure_logs
 from driftline.service.loop import Hooks, LoopSettings, ServiceLoop
 from driftline.service.metrics import LoopMetrics
+from driftline.tracing.export import open_exporter
+from driftline.tracing.identity import Identity
+from driftline.tracing.spans import Spans
 from driftline.workspace import Workspace
+
+_SERVICES = {"consumers": "consumer", "monitoring": "monitor", "training": "trainer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class ServiceContext:
     prometheus: CollectorRegistry
     instance: str
     bootstrap: str
+    spans: Spans | None = None
+    """Where spans go; None where the specification wants no traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +66,42 @@ def run_service(
     ------
     DriftlineError : it cannot start (no broker, a bad specification, a port in use), or its work cannot go on.
     """
-    configure_logs()
-    log = structlog.get_logger().bind(service=instance)
     spec = workspace.spec
+    traces = spec.observability.traces
+    identity = None if traces.to == "nowhere" else Identity(spec.stream, traces.share)
+    configure_logs(identity, service=instance, stream=spec.stream)
+    log = structlog.get_logger()
     stopping = StopSignals()
     endpoint = workspace.endpoint(instance)
+    room = build.__module__.split(".")[0]
+    exporter = open_exporter(traces, workspace.folder, spec.stream, instance, _SERVICES.get(room, room))
     client = connect(endpoint)
     client.ensure_topics(topic_requests(spec))
     prometheus = CollectorRegistry()
     ProcessCollector(registry=prometheus)
     clock = SystemClock()
-    context = ServiceContext(workspace, client, clock, prometheus, instance, endpoint.bootstrap)
+    context = ServiceContext(workspace, client, clock, prometheus, instance, endpoint.bootstrap, exporter)
     service = build(context)
     health = Health(clock, last_round=clock.monotonic(), ready=service.ready, detail=service.detail)
     service.hooks.alive = health.alive
     server = HealthServer(health, prometheus, host, port)
     workspace.write_note(f"service-{instance}", {"pid": os.getpid(), "url": f"http://{host}:{server.port}"})
-    log.info("started", stream=spec.stream, bootstrap=endpoint.bootstrap, health=f"http://{host}:{server.port}/readyz")
+    log.info("started", bootstrap=endpoint.bootstrap, health=f"http://{host}:{server.port}/readyz")
     watchdog = Watchdog(health)
     try:
         service.start()
         # Offsets are committed with the group's metadata, so the loop's reader and writer are of one library.
         serving = connect(endpoint, exclusive=True) if service.settings.exclusive else client
-        loop = ServiceLoop(service.core, serving, service.settings, clock, LoopMetrics(prometheus), service.hooks)
+        metrics = LoopMetrics(prometheus, stateful=service.settings.checkpoint is not None)
+        loop = ServiceLoop(service.core, serving, service.settings, clock, metrics, service.hooks)
         loop.run(stopping)
     finally:
         watchdog.close()
         service.close()
         server.close()
         client.close()
+        if exporter is not None:
+            exporter.close()
         workspace.take_back_note(f"service-{instance}")
         log.info("stopped")
 
@@ -134,24 +147,3 @@ class StopSignals:
 
     def __call__(self) -> bool:
         return self._asked
-
-
-def configure_logs() -> None:
-    """One structured line an event on stderr: for people on a terminal, JSON elsewhere.
-
-    DRIFTLINE_LOG sets the level (default info), DRIFTLINE_LOG_FORMAT is 'json' or 'text'.
-    """
-    level = logging.getLevelNamesMapping().get(os.environ.get("DRIFTLINE_LOG", "info").upper(), logging.INFO)
-    text = os.environ.get("DRIFTLINE_LOG_FORMAT", "text" if sys.stderr.isatty() else "json") == "text"
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -17,6 +17,7 @@ from driftline.spec.stream import StreamSpec
 
 # Patterns in words; a pattern that is not here has changed, and its words must follow.
 _PATTERNS = {
+    r"^https?://[^\s/]+": "an address, http or https",
     NAME: '1 to 128 characters, no white space at either end, no `"`, `\\` or control character',
     r"^[a-z0-9][a-z0-9_-]{0,62}$": "1 to 63 of `a-z`, `0-9`, `_`, `-`, beginning with a letter or a digit",
 }
@@ -31,6 +32,8 @@ _MEANINGS = {
     "rollout": "What a candidate must show: [rollout](#rollout).",
     "alerts": "Which alerts ask for a retraining: [alerts](#alerts).",
     "notify": "Who is told: [notify](#notify).",
+    "observability": "What is shown beside metrics and logs: [observability](#observability).",
+    "observability.traces": "Following single records: [observability.traces](#observabilitytraces).",
     "type": "Which kind of feature this is.",
     "kafka.security_protocol": "How the brokers are spoken to: in the open, encrypted, with a user name, or both.",
     "kafka.sasl_mechanism": "How this client says who it is, where `security_protocol` begins with SASL.",

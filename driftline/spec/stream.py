@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from driftline.spec.alerts import AlertsSpec, NotifySpec
 from driftline.spec.features import CategoricalFeature, Feature, NumericFeature, Strict, TextFeature
 from driftline.spec.monitoring import MonitoringSpec
+from driftline.spec.observability import ObservabilitySpec
 from driftline.spec.rare import unfit
 from driftline.spec.sections import KafkaSpec, ServingSpec
 from driftline.spec.training import RolloutSpec, TrainingSpec
@@ -57,6 +58,7 @@ class StreamSpec(Strict):
     rollout: RolloutSpec = RolloutSpec()
     alerts: AlertsSpec = AlertsSpec()
     notify: NotifySpec = NotifySpec()
+    observability: ObservabilitySpec = ObservabilitySpec()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -12,7 +12,7 @@ from driftline.kafka.connect import connect, topic_requests
 from driftline.kafka.interface import Client
 from driftline.kafka.stretch import read_newest
 from driftline.records.loop import RetrainingJob
-from driftline.service.runtime import configure_logs
+from driftline.service.logs import configure_logs
 from driftline.spec.stream import StreamSpec
 from driftline.workspace import Workspace
 from monitoring.alerts.app import alerts_app
@@ -34,8 +34,8 @@ def run_alerts(workspace: Workspace, instance: str, *, host: str, port: int) -> 
     UsageError : no token, or one too short; the address cannot be listened at.
     DriftlineError : no broker.
     """
-    configure_logs()
     spec, registry = workspace.spec, workspace.registry
+    configure_logs(service=instance, stream=spec.stream)
     tokens = tokens_of(spec, workspace.folder)
     client = connect(workspace.endpoint(instance))
     client.ensure_topics(topic_requests(spec))

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from driftline.errors import UsageError
 from driftline.records.loop import DriftEvent
-from driftline.service.runtime import configure_logs
+from driftline.service.logs import configure_logs
 from driftline.workspace import Workspace
 from monitoring.console.acts import Operator
 from monitoring.console.app import Console, make_app

@@ -14,7 +14,7 @@ PACKAGES = ("driftline", *ROOMS)
 # Files that are a room's shell: they may meet Kafka clients, clocks, threads, processes and files. All else is core.
 SHELLS = {
     "producers": {"run.py", "clock.py"},
-    "consumers": {"service.py"},
+    "consumers": {"metrics.py", "service.py"},
     "monitoring": {
         "acts.py", "app.py", "courier.py", "metrics.py", "reading.py", "secrets.py", "service.py", "serving.py",
     },

@@ -47,7 +47,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     # Logs are set up once a process, for its stderr; this process has other tests to run, and other stderrs.
-    monkeypatch.setattr(runtime, "configure_logs", lambda: None)
+    monkeypatch.setattr(runtime, "configure_logs", lambda *_, **fields: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*arguments: object) -> Said:

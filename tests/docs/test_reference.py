@@ -4,8 +4,10 @@ import re
 
 import pytest
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 
-from consumers.service import _Metrics as ConsumerMetrics
+from consumers.metrics import ConsumerMetrics
 from driftline.records.data import Reason
 from driftline.service.metrics import LoopMetrics
 from driftline.service.registry_metrics import RegistryMetrics
@@ -38,7 +40,7 @@ def sample_names(metric: Metric) -> str:
 
 
 class TestTheMetricsPage:
-    def found(self) -> dict[str, str]:
+    def registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         LoopMetrics(registry)
@@ -48,7 +50,15 @@ class TestTheMetricsPage:
         MonitorMetrics(registry, numeric_stream())
         AlertMetrics(registry)
         NotifyMetrics(registry, NotifySpec())
-        return {sample_names(metric): metric.type for metric in registry.collect()}
+        return registry
+
+    def found(self) -> dict[str, str]:
+        return {sample_names(metric): metric.type for metric in self.registry().collect()}
+
+    def test_every_metric_can_be_told_as_openmetrics(self) -> None:
+        """As Prometheus asks for it; its own parser is strict."""
+        families = openmetrics_families(openmetrics.generate_latest(self.registry()).decode())
+        assert {family.name for family in families} == {metric.name for metric in self.registry().collect()}
 
     def shown(self) -> dict[str, str]:
         return dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", (DOCS / "metrics.md").read_text(), re.MULTILINE))

@@ -1,6 +1,7 @@
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from driftline.records.acts import Act, ActKind
 from monitoring.metrics import FEATURES_SHOWN, MonitorMetrics
 from monitoring.state import MonitorState
 from tests.monitoring.stream import make_spec
@@ -44,6 +45,15 @@ class TestTheStateIsShown:
         assert value("retraining_jobs_open") == 1
         assert value("model_version") == 1
         assert value("info", stream="tests", detector="e-detector") == 1
+
+    def test_a_pause_of_the_policy(self) -> None:
+        spec = make_spec()
+        core, registry = fresh_core(spec), CollectorRegistry()
+        metrics = MonitorMetrics(registry, spec)
+        for at, kind, shown in ((1, ActKind.PAUSE, 1), (2, ActKind.RESUME, 0)):
+            core.told(Act(act_id=str(at), stream="tests", kind=kind, actor="ada", at=at, result="done"))
+            metrics.update(core.state())
+            assert registry.get_sample_value("driftline_monitor_policy_paused") == shown
 
     def test_in_prometheus_own_format(self) -> None:
         registry = CollectorRegistry()

@@ -95,6 +95,9 @@ class ScriptedReader:
         offsets = list(range(start, self.position))
         return [Batch("t", 0, offsets, [0] * len(values), [None] * len(values), values)]
 
+    def keep_headers(self) -> None:
+        """Its records have none."""
+
     def assignment(self) -> frozenset[TopicPartition]:
         return self._owned
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
 from driftline.errors import UsageError
 from driftline.service.health import STUCK_AFTER, Health, HealthServer
@@ -83,6 +84,17 @@ class TestReady:
 
 
 class TestMetrics:
+    def test_metrics_as_prometheus_asks_for_them(self, served: Served) -> None:
+        asked = urllib.request.Request(
+            served.url + "/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+        )
+        served.counter.labels("pumps.features").inc(7)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+            families = {family.name: family for family in openmetrics(answer.read().decode())}
+        (sample,) = (one for one in families["driftline_tests"].samples if one.name.endswith("_total"))
+        assert (sample.labels, sample.value) == ({"topic": "pumps.features"}, 7)
+
     def test_in_prometheus_format(self, served: Served) -> None:
         served.counter.labels('a"b\n').inc(2)
         status, kind, body = served.get("/metrics")

@@ -89,6 +89,23 @@ class TestTogetherOrNotAtAll:
         assert client.commits == 1
 
 
+class TestTelling:
+    def test_what_was_committed_is_told_once_also_after_an_aborted_round(self) -> None:
+        client = ScriptedClient(records(2), HandClock(), faults={0: KafkaFault("gone")})
+        told: list[int] = []
+        made = loop(client, Echo(), Hooks(committed=lambda outputs: told.append(client.committed)), batch_size=1)
+        for _ in range(6):
+            made.round()
+        assert told == [1, 2]
+
+    def test_a_service_without_checkpoints_says_nothing_of_their_age(self) -> None:
+        name = "driftline_checkpoint_timestamp_seconds"
+        for stateful in (False, True):
+            registry = CollectorRegistry()
+            LoopMetrics(registry, stateful)
+            assert (registry.get_sample_value(name) is not None) == stateful
+
+
 class TestBusyCores:
     def test_a_long_job_commits_only_once_it_is_done_and_polls_meanwhile(self) -> None:
         client = ScriptedClient(records(1), HandClock())

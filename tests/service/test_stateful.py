@@ -79,7 +79,7 @@ class TestCountedOnce:
             drive(loop(client, Counter()), rounds)  # and then it is killed: nothing is closed, nothing committed
         core = Counter()
         made = loop(client, core)
-        drive(made, count + 40)
+        drive(made, count + 200)
         assert core.seen == list(range(count))
         if not torn:
             assert [value for _, value in client.visible] == [b"%d" % i for i in range(9, count, 10)]

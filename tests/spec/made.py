@@ -14,7 +14,7 @@ BASE: dict[str, Any] = {
 }
 TOP = (
     "version, stream, task, label, classes, features, registry, kafka, serving, monitoring, training, rollout, alerts, "
-    "notify"
+    "notify, observability"
 )
 NUMBER = {"name": "x", "type": "numeric"}
 

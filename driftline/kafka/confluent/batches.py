@@ -8,7 +8,7 @@ from confluent_kafka import Message
 from driftline.kafka.interface import Batch
 
 
-def to_batches(messages: list[Any]) -> list[Batch]:
+def to_batches(messages: list[Any], headers: bool = False) -> list[Batch]:
     """One `Batch` a topic partition, in a fixed order. `messages` hold records only, in the order they were fetched."""
     groups: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
     for key, message in zip(
@@ -23,6 +23,7 @@ def to_batches(messages: list[Any]) -> list[Batch]:
             timestamps=[time for _, time in map(Message.timestamp, mine)],
             keys=list(map(Message.key, mine)),
             values=list(map(Message.value, mine)),
+            headers=list(map(Message.headers, mine)) if headers else (),
         )
         for (topic, partition), mine in sorted(groups.items())
     ]

@@ -36,6 +36,7 @@ class GroupReader:
         self._owned: frozenset[TopicPartition] = frozenset()
         self._starting: frozenset[TopicPartition] = frozenset()
         self._replaced: Replaced | None = None
+        self._headers = False
         self.metadata: Any = None
         self.consumer = Consumer(settings | {"error_cb": self._note})
         self._positions = Positions(self.consumer, OFFSETS_TIMEOUT)
@@ -55,11 +56,16 @@ class GroupReader:
             self.metadata = self.consumer.consumer_group_metadata()
         if any(map(Message.error, messages)):
             messages = self._without_errors(messages)
-        batches = [batch for batch in to_batches(messages) if (batch.topic, batch.partition) in self._owned]
+        batches = [
+            batch for batch in to_batches(messages, self._headers) if (batch.topic, batch.partition) in self._owned
+        ]
         if self._starting:
             self._start()
         self._positions.read(batches)
         return batches
+
+    def keep_headers(self) -> None:
+        self._headers = True
 
     def assignment(self) -> frozenset[TopicPartition]:
         return self._owned

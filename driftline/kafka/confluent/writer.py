@@ -197,8 +197,10 @@ def queue(producer: Any, out: Outgoing) -> None:
     partition = -1 if out.partition is None else out.partition
     more: dict[str, Any] = {"headers": headers} if headers else {}
     keys = out.keys if out.keys is not None else [None] * len(out.values)
-    produce = producer.produce
-    for key, value in zip(keys, out.values, strict=True):
+    produce, each = producer.produce, out.each
+    for row, (key, value) in enumerate(zip(keys, out.values, strict=True)):
+        if each:
+            more = {"headers": [*headers, *each.get(row, ())]}
         try:
             produce(topic, value, key, partition, **more)
         except BufferError:

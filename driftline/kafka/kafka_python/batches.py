@@ -5,7 +5,7 @@ from typing import Any
 from driftline.kafka.interface import Batch
 
 
-def to_batches(polled: dict[Any, list[Any]]) -> list[Batch]:
+def to_batches(polled: dict[Any, list[Any]], headers: bool = False) -> list[Batch]:
     """One `Batch` a topic partition, in a fixed order, so that equal polls give equal calls."""
     batches = []
     for partition in sorted(polled):
@@ -19,6 +19,7 @@ def to_batches(polled: dict[Any, list[Any]]) -> list[Batch]:
                     timestamps=[r.timestamp for r in records],
                     keys=[r.key for r in records],
                     values=[r.value for r in records],
+                    headers=[r.headers for r in records] if headers else (),
                 )
             )
     return batches

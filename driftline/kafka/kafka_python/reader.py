@@ -77,6 +77,7 @@ class GroupReader:
         self.membership = Membership(self.consumer, listener, rebalance)
         self._positions = Positions(self.consumer, OFFSETS_TIMEOUT_MS)
         self._replaced: Exception | None = None
+        self._headers = False
         internals.keep_joins(self.consumer)
         if static is not None:
             internals.on_replaced(self.consumer, self._note_replaced)
@@ -95,7 +96,10 @@ class GroupReader:
         except KafkaError as error:
             raise KafkaFault(f"poll failed: {error}") from error
         self.membership.settle()
-        return to_batches(polled)
+        return to_batches(polled, self._headers)
+
+    def keep_headers(self) -> None:
+        self._headers = True
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset((p.topic, p.partition) for p in self.consumer.assignment())

@@ -202,6 +202,11 @@ def queue(producer: Any, out: Outgoing) -> list[Any]:
         if out.keys is None:
             return [send(topic, value, None, headers, partition) for value in out.values]
         pairs = zip(out.keys, out.values, strict=True)
+        if out.each:
+            return [
+                send(topic, value, key, [*headers, *out.each.get(row, ())], partition)
+                for row, (key, value) in enumerate(pairs)
+            ]
         return [send(topic, value, key, headers, partition) for key, value in pairs]
     except (KafkaError, AssertionError) as error:  # an assertion: the topic has no such partition
         raise KafkaFault(f"topic {topic}: a record could not be queued: {error}") from error
