@@ -139,7 +139,10 @@ class RetrainingPolicy:
 
     def over(self, event_id: str) -> None:
         self._waiting.pop(event_id, None)
-        self._sensors.discard(event_id)
+        if event_id in self._sensors:
+            # What was answered to broken sensors says nothing of the version: its record begins anew.
+            self._sensors.discard(event_id)
+            self._challenge = None
         if self.open is not None and self.open.event_id == event_id:
             self._open_is_over = True
 

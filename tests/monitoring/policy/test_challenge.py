@@ -77,7 +77,7 @@ class TestWhenItIsAsked:
         service.policy = copy
         assert service.until(5_000) == []
         copy.over(concept(version=1).event_id)
-        assert [ask.action for _, ask in service.until(6_000)] == ["challenge"]
+        assert [(at, ask.action) for at, ask in service.until(6_100)] == [(6_050, "challenge")]
 
     def test_it_is_a_training_of_the_days_budget(self) -> None:
         assert Service(0.7, maximum_trainings_per_day=0).until(5_000) == []
