@@ -1,5 +1,6 @@
 """Concept drift: is the model wrong more often than it was, since when, and how surely?"""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -54,7 +55,8 @@ class ConceptMonitor:
     onset; that takes an excess of `minimum_effect`, because an evaluation is seldom exact.
 
     After a finding the monitor is silent, but for a warning that grows into an alarm, until it is made anew for
-    another version or the error rate has come more than half the way back over `cool_down` outcomes.
+    another version or the error rate has come, by a standard error, more than half the way back over `cool_down`
+    outcomes.
 
     Parameters
     ----------
@@ -309,7 +311,9 @@ class ConceptMonitor:
             return None
         if self._since_finding >= self._cool_down:
             recent = float(self._rows["wrong"][-self._cool_down :].mean())
-            if recent <= (standing.error_before + standing.error_after) / 2:
+            middle = (standing.error_before + standing.error_after) / 2
+            # A small rise comes more than half the way back by chance, now and then.
+            if recent <= middle - math.sqrt(middle * (1.0 - middle) / self._cool_down):
                 self._recovered()
                 return None
         if standing.severity == "alarm":
