@@ -211,6 +211,7 @@ class MonitorCore:
             return []
         own = predictions.model_versions == watch.version
         watch.estimate.answered(predictions.confidences[own])
+        watch.classes.answered(predictions, np.flatnonzero(own))
         findings = watch.prediction.update(predictions, own, *self._memory.ends_of_both())
         return [event for finding in findings for event in telling.distribution(watch, DriftKind.PREDICTION, finding)]
 
@@ -222,6 +223,7 @@ class MonitorCore:
             return []
         own = np.flatnonzero(outcomes.model_version == watch.version)
         watch.estimate.judged(outcomes.confidence[own], outcomes.correct[own])
+        watch.classes.judged(outcomes.answers[own], outcomes.labels[own], outcomes.confidence[own])
         values = memory.values.recall(outcomes.source_partition[own], outcomes.source_offset[own])
         watch.casebook.append(outcomes, own, numbers[own], values)
         told: list[DriftEvent] = []

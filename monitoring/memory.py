@@ -10,10 +10,12 @@ from driftline.records.loop import DriftEvent
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.books import Books
+from monitoring.class_estimate import ClassesReconciled
 from monitoring.distribution.recurrence import MOST_EARLIER
 from monitoring.ends import Ends
 from monitoring.estimate import Estimate, Reconciled
 from monitoring.events.lifecycle import stored_event
+from monitoring.expected import ClassEstimates
 from monitoring.labels.history import History, Moment
 from monitoring.labels.join import JoinState, LabelJoin
 from monitoring.labels.segment_values import SegmentValues, SegmentValuesState
@@ -222,6 +224,9 @@ class Memory:
             calibration_error=watch.estimate.calibration_error if watch else float("nan"),
             estimate=watch.estimate.now() if watch else Estimate(),
             reconciled=watch.estimate.reconciled if watch else Reconciled(),
+            classes=watch.classes.now() if watch else ClassEstimates(),
+            classes_since_promotion=watch.classes.since_promotion() if watch else ClassEstimates(),
+            classes_reconciled=watch.classes.reconciled if watch else ClassesReconciled(),
         )
 
     def _f1(self, watch: Watch) -> dict[str, float]:

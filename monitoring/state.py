@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from monitoring.class_estimate import ClassesReconciled
 from monitoring.estimate import Estimate, Reconciled
+from monitoring.expected import ClassEstimates
 from monitoring.labels.outcomes import JoinCounts
 
 
@@ -25,6 +27,10 @@ class MonitorState:
     calibration_error : of the same answers, once their window is full.
     estimate : accuracy of the watched version's newest answers, judged by their confidences.
     reconciled : how far such estimates were off.
+    classes : F1 of each class and the confusion matrix of the same answers, judged so too; classes in the
+        specification's order.
+    classes_since_promotion : the same of all answers of the watched version.
+    classes_reconciled : how far such estimates of F1 were off.
     """
 
     version: int | None = None
@@ -50,3 +56,6 @@ class MonitorState:
     calibration_error: float = float("nan")
     estimate: Estimate = field(default_factory=Estimate)
     reconciled: Reconciled = field(default_factory=Reconciled)
+    classes: ClassEstimates = field(default_factory=ClassEstimates)
+    classes_since_promotion: ClassEstimates = field(default_factory=ClassEstimates)
+    classes_reconciled: ClassesReconciled = field(default_factory=ClassesReconciled)
