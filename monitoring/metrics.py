@@ -152,6 +152,7 @@ class MonitorMetrics(Collector):
         unlabelled.add_metric(["expired"], join.expired)
         unlabelled.add_metric(["evicted"], join.evicted)
         yield unlabelled
+        yield _counter("labels_wanted_total", "Labels asked for on NAME.labels-wanted.", state.labels_wanted)
         yield _gauge("label_coverage_ratio", "Share of the settled predictions that got a label.", join.coverage)
         waiting = GaugeMetricFamily(f"{_PREFIX}_waiting", "Records waiting for their other half.", labels=["side"])
         waiting.add_metric(["predictions"], state.waiting_predictions)

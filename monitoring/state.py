@@ -27,6 +27,7 @@ class MonitorState:
     calibration_error : of the same answers, once their window is full.
     estimate : accuracy of the watched version's newest answers, judged by their confidences.
     reconciled : how far such estimates were off.
+    labels_wanted : labels asked for on NAME.labels-wanted.
     classes : F1 of each class and the confusion matrix of the same answers, judged so too; classes in the
         specification's order.
     classes_since_promotion : the same of all answers of the watched version.
@@ -56,6 +57,7 @@ class MonitorState:
     calibration_error: float = float("nan")
     estimate: Estimate = field(default_factory=Estimate)
     reconciled: Reconciled = field(default_factory=Reconciled)
+    labels_wanted: int = 0
     classes: ClassEstimates = field(default_factory=ClassEstimates)
     classes_since_promotion: ClassEstimates = field(default_factory=ClassEstimates)
     classes_reconciled: ClassesReconciled = field(default_factory=ClassesReconciled)
