@@ -253,7 +253,8 @@ class ClassEstimate:
             answer, truth = answer[:, None] == every, truth[:, None] == every
         if not counts.any():
             return
-        found = f1_of(self._expected(counts, self._spill), self._excess)
+        expected = self._expected(counts, self._spill)
+        found, sure = f1_of(expected, self._excess), f1_of(expected, np.zeros(k))
         bottom = answer.sum(axis=0) + truth.sum(axis=0)
         known = (bottom > 0) & ~np.isnan(found.f1)
         real = 2 * (answer & truth).sum(axis=0) / np.maximum(bottom, 1)
@@ -262,7 +263,6 @@ class ClassEstimate:
         self._compared += int(known.sum())
         self._off += float(off.sum())
         self._covered += int(((found.low <= real) & (real <= found.high))[known].sum())
-        sure = f1_of(self._expected(counts, self._spill), np.zeros(k))
         chance = (np.maximum(sure.high - sure.f1, sure.f1 - sure.low)[known] / 1.96) ** 2
         self._excess[known] += _FORGETS * (np.maximum(off**2 - chance, 0.0) - self._excess[known])
 

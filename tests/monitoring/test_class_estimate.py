@@ -1,5 +1,6 @@
 """F1 and confusion without labels: one class a record and several, with intervals that hold, alone and in the core."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,8 @@ def test_neither_cuts_nor_a_restart_change_it(several: bool, cuts: list[int], se
         np.testing.assert_allclose(found.f1, wanted.f1)
         np.testing.assert_allclose(found.confusion, wanted.confusion)
         np.testing.assert_allclose(found.high, wanted.high)
-    assert other.reconciled == whole.reconciled
+    # Sums of probabilities differ in their last bits with the order in which they were added.
+    assert asdict(other.reconciled) == pytest.approx(asdict(whole.reconciled), nan_ok=True)
 
 
 def test_a_version_without_the_counts_is_taken_at_its_word() -> None:
