@@ -68,6 +68,10 @@ class Topics:
         return f"{self.stream}.monitor-state"
 
     @property
+    def labels_wanted(self) -> str:
+        return f"{self.stream}.labels-wanted"
+
+    @property
     def notifications(self) -> str:
         return f"{self.stream}.notifications"
 
@@ -89,4 +93,5 @@ class Topics:
             TopicPlan(self.audit, False, "delete", keep_forever=True),
             TopicPlan(self.monitor_state, False, "compact"),
             TopicPlan(self.notifications, False, "delete"),
+            TopicPlan(self.labels_wanted, False, "delete"),
         )

@@ -62,12 +62,12 @@ def wanted(
         older = rows[predictions.event_times[rows] < since]
         older = older[np.argsort(predictions.event_times[older], kind="stable")]
         recent = np.concatenate([older[len(older) - min(n - len(recent), len(older)) :], recent])
-    margins = _margins(predictions.probabilities[recent], multilabel)
+    apart = margins(predictions.probabilities[recent], multilabel)
     blind = np.random.default_rng(seed).permutation(len(recent))[: round(n * _RANDOM)]
     left = np.setdiff1d(np.arange(len(recent)), blind)
-    doubtful = left[np.argsort(margins[left], kind="stable")]
+    doubtful = left[np.argsort(apart[left], kind="stable")]
     groups = [(predictions.device_ids[recent[i]], _text(predictions.answers[recent[i]])) for i in doubtful.tolist()]
-    chosen = doubtful[_in_turn(groups)][: n - len(blind)]
+    chosen = doubtful[in_turn(groups)][: n - len(blind)]
     picked: list[tuple[int, Why]] = [(i, "uncertain") for i in chosen.tolist()]
     picked += [(i, "random") for i in blind.tolist()]
     return [
@@ -77,14 +77,15 @@ def wanted(
             event_time=int(predictions.event_times[row]),
             answer=_text(predictions.answers[row]),
             confidence=round(float(predictions.confidences[row]), 6),
-            margin=round(float(margins[i]), 6),
+            margin=round(float(apart[i]), 6),
             why=why,
         )
         for i, why in picked
     ]
 
 
-def _margins(probabilities: NDArray[np.float32], multilabel: bool) -> NDArray[np.float64]:
+def margins(probabilities: NDArray[np.float32], multilabel: bool) -> NDArray[np.float64]:
+    """How far the two likeliest answers are apart, float64 [n], of probabilities [n, K]; see `Wanted.margin`."""
     if multilabel:
         doubt: NDArray[np.float64] = 2 * np.abs(probabilities.astype(np.float64) - 0.5).min(axis=1)
         return doubt
@@ -97,7 +98,7 @@ def _text(answer: str | list[str]) -> str:
     return answer if isinstance(answer, str) else ";".join(answer)
 
 
-def _in_turn(groups: list[tuple[str, str]]) -> NDArray[np.int64]:
+def in_turn(groups: list[tuple[str, str]]) -> NDArray[np.int64]:
     """The first of each group, then the second of each, and so on; within a turn the order given."""
     seen: dict[tuple[str, str], int] = {}
     turns = np.empty(len(groups), dtype=np.int64)

@@ -18,7 +18,7 @@ class Books(msgspec.Struct):
     malformed : values of the predictions and labels topics that could not be read.
     events : [kind, severity] → drift events told.
     jobs : retraining jobs asked for.
-    by_version : version → (outcomes, right ones), of the versions met last.
+    by_version : version → (outcomes, right ones), of the versions met last, without records picked to be labelled.
     last : record id and event time of the newest outcome.
     judged : partition of the features → next offset after the last record judged there.
     newest : the highest version watched.
@@ -47,6 +47,7 @@ class Books(msgspec.Struct):
         for version in np.unique(outcomes.model_version).tolist():
             own = outcomes.model_version == version
             seen, right = self.by_version.pop(version, (0, 0))
+            own &= ~outcomes.biased
             self.by_version[version] = (seen + int(own.sum()), right + int(outcomes.correct[own].sum()))
             while len(self.by_version) > _VERSIONS:
                 del self.by_version[next(iter(self.by_version))]

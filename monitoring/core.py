@@ -70,10 +70,12 @@ class MonitorCore:
         if features := [b for b in fresh if b.topic == self._topics.features]:
             found += self._take_features(self._decoder.decode(features, now_ms), telling)
         early: Outcomes | None = None
+        asked: list[Outgoing] = []
         if predictions := [b for b in fresh if b.topic == self._topics.predictions]:
             decoded = decode_predictions(predictions, len(self._spec.classes))
             memory.books.malformed += decoded.malformed
             found += self._take_predictions(decoded, telling)
+            asked = self._take_wanted(decoded, now_ms)
             early = memory.join.add_predictions(decoded, now_ms)
         joined: Outcomes | None = None
         if labels := [b for b in fresh if b.topic == self._topics.labels]:
@@ -86,7 +88,7 @@ class MonitorCore:
         memory.join.expire(now_ms)
         if memory.watch is not None:
             found += telling.later(memory.watch)
-        return Step(outputs=self._announce(found) + self._ask(now_ms))
+        return Step(outputs=self._announce(found) + self._ask(now_ms) + asked)
 
     def tick(self, now_ms: int) -> Step:
         """Gives up what has waited too long for its other half, and closes events that ended with their version."""
@@ -203,6 +205,8 @@ class MonitorCore:
         self._memory.values.remember(features)
         if watch is None:
             return []
+        if self._memory.wanted.asking:
+            self._memory.unseen.remember(features, watch.reference)
         findings = watch.data.update(features, *self._memory.ends_of_both())
         return [event for finding in findings for event in telling.distribution(watch, DriftKind.DATA, finding)]
 
@@ -212,8 +216,29 @@ class MonitorCore:
             return []
         own = predictions.model_versions == watch.version
         watch.estimate.answered(predictions.confidences[own])
+        watch.classes.answered(predictions, np.flatnonzero(own))
         findings = watch.prediction.update(predictions, own, *self._memory.ends_of_both())
         return [event for finding in findings for event in telling.distribution(watch, DriftKind.PREDICTION, finding)]
+
+    def _take_wanted(self, predictions: Predictions, now_ms: int) -> list[Outgoing]:
+        memory, watch = self._memory, self._memory.watch
+        if watch is None or not memory.wanted.asking:
+            return []
+        own = np.flatnonzero(predictions.model_versions == watch.version)
+        far = memory.unseen.distances(predictions.source_partitions[own], predictions.source_offsets[own])
+        wanted = memory.wanted.update(
+            predictions,
+            own,
+            far,
+            drifting=any(watch.standing.values()),
+            version=watch.version,
+            labelled=memory.join.labelled,
+            now_ms=now_ms,
+        )
+        if not wanted:
+            return []
+        keys = [one.device_id.encode() for one in wanted]
+        return [Outgoing(self._topics.labels_wanted, [one.to_json() for one in wanted], keys)]
 
     def _take_outcomes(self, outcomes: Outcomes, telling: Telling) -> list[DriftEvent]:
         memory, watch = self._memory, self._memory.watch
@@ -221,8 +246,10 @@ class MonitorCore:
         memory.books.outcomes(outcomes)
         if watch is None:
             return []
-        own = np.flatnonzero(outcomes.model_version == watch.version)
+        # Doubtful records that were asked for are wrong more often by choice: to a detector that is drift.
+        own = np.flatnonzero((outcomes.model_version == watch.version) & ~outcomes.biased)
         watch.estimate.judged(outcomes.confidence[own], outcomes.correct[own])
+        watch.classes.judged(outcomes.answers[own], outcomes.labels[own], outcomes.confidence[own])
         values = memory.values.recall(outcomes.source_partition[own], outcomes.source_offset[own])
         watch.casebook.append(outcomes, own, numbers[own], values)
         told: list[DriftEvent] = []

@@ -10,14 +10,18 @@ from driftline.records.loop import DriftEvent
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.books import Books
+from monitoring.class_estimate import ClassesReconciled
 from monitoring.distribution.recurrence import MOST_EARLIER
 from monitoring.ends import Ends
 from monitoring.estimate import Estimate, Reconciled
 from monitoring.events.lifecycle import stored_event
 from monitoring.labels.groups import Groups, groups
+from monitoring.expected import ClassEstimates
 from monitoring.labels.history import History, Moment
 from monitoring.labels.join import JoinState, LabelJoin
 from monitoring.labels.segment_values import SegmentValues, SegmentValuesState
+from monitoring.labels.unseen import UnseenPlaces
+from monitoring.labels.wanted import WantedPicks, WantedState
 from monitoring.news import Announced
 from monitoring.policy.decision import RetrainingPolicy
 from monitoring.policy.interface import Policy
@@ -41,6 +45,8 @@ class _MemoryState(msgspec.Struct):
     values: SegmentValuesState | None = None
     earlier: list[int] = []
     closings: list[dict[str, Any]] = []
+    wanted: WantedState | None = None
+    unseen: RollingState | None = None
 
 
 class Memory:
@@ -66,6 +72,8 @@ class Memory:
         """(version, reference) of the versions watched before, the newest last."""
         self.closings: list[DriftEvent] = []
         """Last records of events that ended with their version, not told yet."""
+        self.wanted = WantedPicks(spec)
+        self.unseen = UnseenPlaces(spec)
         self._written: set[int] = set()
 
     @classmethod
@@ -93,6 +101,10 @@ class Memory:
         memory._written = set(state.earlier)
         if state.values is not None:
             memory.values.restore(state.values, parts)
+        if state.wanted is not None:
+            memory.wanted.restore(state.wanted, parts)
+        if state.unseen is not None:
+            memory.unseen.restore(state.unseen, parts)
         if not state.watched:
             return memory, []
         memory.watch, notes = Watch.restored(spec, parts)
@@ -108,6 +120,8 @@ class Memory:
             history=self.history.snapshot(ledger),
             watched=self.watch is not None,
             values=self.values.snapshot(ledger),
+            wanted=self.wanted.snapshot(ledger),
+            unseen=self.unseen.snapshot(ledger),
             earlier=[version for version, _ in self.earlier],
             closings=[event.model_dump() for event in self.closings],
         )
@@ -227,6 +241,10 @@ class Memory:
             reconciled=watch.estimate.reconciled if watch else Reconciled(),
             groups=self._groups(watch) if watch else {},
             paused=self.books.paused,
+            labels_wanted=self.wanted.asked,
+            classes=watch.classes.now() if watch else ClassEstimates(),
+            classes_since_promotion=watch.classes.since_promotion() if watch else ClassEstimates(),
+            classes_reconciled=watch.classes.reconciled if watch else ClassesReconciled(),
         )
 
     def _groups(self, watch: Watch) -> Groups:

@@ -17,6 +17,9 @@ FEATURES_SHOWN = 200
 CLASSES_SHOWN = 100
 """The same for classes."""
 
+CONFUSION_SHOWN = 10
+"""Most classes with a gauge for each pair."""
+
 _PREFIX = "driftline_monitor"
 
 
@@ -82,6 +85,7 @@ class MonitorMetrics(Collector):
         yield _gauge(
             "estimate_coverage_ratio", "Share of the windows whose truth lay in the interval.", reconciled.covered
         )
+        yield from self._estimated_classes(state)
         yield _gauge(
             "target_accuracy_ratio",
             "What the specification asks for; NaN if it asks for nothing.",
@@ -90,6 +94,48 @@ class MonitorMetrics(Collector):
         yield _gauge("concept_error_ratio", "Error rate since the last change of the error rate.", state.error_rate)
         yield _gauge(
             "concept_suspecting", "1 while the detector suspects a change that is not clear yet.", state.suspecting
+        )
+
+    def _estimated_classes(self, state: MonitorState) -> Iterable[Metric]:
+        spans = {"window": state.classes, "version": state.classes_since_promotion}
+        f1 = GaugeMetricFamily(
+            f"{_PREFIX}_estimated_f1_ratio",
+            "F1 of each class, judged by probabilities: of the newest answers, and of all of the version.",
+            labels=["class", "span"],
+        )
+        macro = GaugeMetricFamily(f"{_PREFIX}_estimated_macro_f1_ratio", "Their mean.", labels=["span"])
+        bounds = GaugeMetricFamily(
+            f"{_PREFIX}_estimated_f1_bound_ratio",
+            "The 95 % interval of the newest answers' F1.",
+            labels=["class", "bound"],
+        )
+        for span, found in spans.items():
+            macro.add_metric([span], found.macro_f1)
+            for name, value in zip(self._spec.classes, found.f1.tolist(), strict=False):
+                f1.add_metric([name, span], value)
+        for name, low, high in zip(
+            self._spec.classes, state.classes.low.tolist(), state.classes.high.tolist(), strict=False
+        ):
+            bounds.add_metric([name, "low"], low)
+            bounds.add_metric([name, "high"], high)
+        confusion = GaugeMetricFamily(
+            f"{_PREFIX}_estimated_confusion_ratio",
+            "Share of all answers of the version with this answer and this truth, judged by probabilities.",
+            labels=["answer", "truth"],
+        )
+        whole = state.classes_since_promotion
+        if whole.confusion.ndim == 2 and len(whole.confusion) <= CONFUSION_SHOWN and whole.rows:
+            for i, answer in enumerate(self._spec.classes):
+                for j, truth in enumerate(self._spec.classes):
+                    confusion.add_metric([answer, truth], float(whole.confusion[i, j]) / whole.rows)
+        yield from (f1, bounds, macro, confusion)
+        yield _gauge(
+            "estimate_f1_error_ratio", "Mean distance of estimated F1 and truth.", state.classes_reconciled.error
+        )
+        yield _gauge(
+            "estimate_f1_coverage_ratio",
+            "Share of these whose truth lay in the interval.",
+            state.classes_reconciled.covered,
         )
 
     def _labels(self, state: MonitorState) -> Iterable[Metric]:
@@ -107,6 +153,7 @@ class MonitorMetrics(Collector):
         unlabelled.add_metric(["expired"], join.expired)
         unlabelled.add_metric(["evicted"], join.evicted)
         yield unlabelled
+        yield _counter("labels_wanted_total", "Labels asked for on NAME.labels-wanted.", state.labels_wanted)
         yield _gauge("label_coverage_ratio", "Share of the settled predictions that got a label.", join.coverage)
         waiting = GaugeMetricFamily(f"{_PREFIX}_waiting", "Records waiting for their other half.", labels=["side"])
         waiting.add_metric(["predictions"], state.waiting_predictions)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from monitoring.class_estimate import ClassesReconciled
 from monitoring.estimate import Estimate, Reconciled
+from monitoring.expected import ClassEstimates
 from monitoring.labels.outcomes import JoinCounts
 
 
@@ -27,6 +29,11 @@ class MonitorState:
     reconciled : how far such estimates were off.
     groups : of the same outcomes as `f1`, by (segment, value): outcomes, right ones; see `monitoring.labels.groups`.
     paused : a person has paused the policy: drift is told of, and nothing is asked for.
+    labels_wanted : labels asked for on NAME.labels-wanted.
+    classes : F1 of each class and the confusion matrix of the same answers, judged so too; classes in the
+        specification's order.
+    classes_since_promotion : the same of all answers of the watched version.
+    classes_reconciled : how far such estimates of F1 were off.
     """
 
     version: int | None = None
@@ -54,3 +61,7 @@ class MonitorState:
     reconciled: Reconciled = field(default_factory=Reconciled)
     groups: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     paused: bool = False
+    labels_wanted: int = 0
+    classes: ClassEstimates = field(default_factory=ClassEstimates)
+    classes_since_promotion: ClassEstimates = field(default_factory=ClassEstimates)
+    classes_reconciled: ClassesReconciled = field(default_factory=ClassesReconciled)

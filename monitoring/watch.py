@@ -13,6 +13,7 @@ from driftline.records.loop import DriftKind
 from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.budget import budget_of
+from monitoring.class_estimate import ClassEstimate, ClassEstimateState
 from monitoring.concept.by_answer import AnswerMonitor, AnswersState
 from monitoring.concept.e_detector import EDetector
 from monitoring.concept.finding import ConceptFinding, ConceptState
@@ -55,6 +56,7 @@ class _WatchState(msgspec.Struct):
     cases_from: int = 0
     estimate: EstimateState | None = None
     answers: AnswersState | None = None
+    classes: ClassEstimateState | None = None
 
 
 class Watch:
@@ -100,6 +102,7 @@ class Watch:
             share=budget.concept if self._asks_each_answer else budget.concept + budget.answers,
         )
         self.estimate = AccuracyEstimate(reference, spec.monitoring.accuracy_window)
+        self.classes = ClassEstimate(spec, reference, spec.monitoring.accuracy_window)
         self.answers = AnswerMonitor(spec.monitoring.concept, capacity=policy.maximum_window, share=budget.answers)
         self.events: dict[DriftKind, str] = {}
         """Standing events: kind → id."""
@@ -181,6 +184,7 @@ class Watch:
             prediction=self.prediction.snapshot(ledger),
             prior=self.prior.snapshot(ledger),
             estimate=self.estimate.snapshot(ledger),
+            classes=self.classes.snapshot(ledger),
             cases=self.casebook.snapshot(ledger),
             segments=self._segments,
             feature_devices=self.data.devices.snapshot(ledger, "data-devices"),
@@ -224,6 +228,8 @@ class Watch:
         """What the first versions did not keep."""
         if state.estimate is not None:
             self.estimate.restore(state.estimate, parts)
+        if state.classes is not None:
+            self.classes.restore(state.classes, parts)
         if state.prior is not None and self.prior.watching:
             self.prior.restore(state.prior, parts)
         if state.cases is not None and state.segments == self._segments:

@@ -14,7 +14,7 @@ from driftline.model.columns import Columns
 from driftline.model.scorer import LiteRTScorer, OnnxScorer, Scorer, TensorFlowScorer
 from driftline.registry.manifest import FILES, Evaluation, Export, Parity, Runtime
 from driftline.registry.overdispersion import overdispersion
-from driftline.registry.reference import Reference, describe_features, describe_pairs
+from driftline.registry.reference import Reference, describe_answers, describe_features, describe_pairs
 from driftline.spec.stream import StreamSpec
 from training.exporting import litert, onnx, saved_model
 from training.exporting.parity import compare, difference, sample
@@ -97,6 +97,7 @@ def reference(
     decision: Decision | None = None,
     labels: NDArray[Any] | None = None,
     right: NDArray[np.bool_] | None = None,
+    truth: NDArray[Any] | None = None,
 ) -> Reference:
     """What the monitor compares the stream with.
 
@@ -108,6 +109,7 @@ def reference(
     labels : of all rows of the window, class codes int64 [n] or masks bool [n, K]; without them the class mix of the
         stream is not watched.
     right : which of the held-out answers were right, bool [n]; without it accuracy is estimated by confidences alone.
+    truth : labels of the held-out rows, as `labels`; without it nothing is known of each class by itself.
     """
     decision = decision or Decision(spec)
     codes = decision.codes(held_out)
@@ -126,6 +128,7 @@ def reference(
             "dependence": describe_pairs(spec, window, features),
             "prediction_counts": tuple(int(count) for count in counts),
             "confidence_counts": tuple(int(count) for count in bins),
+            **({} if truth is None else describe_answers(held_out, codes, truth, empty.confidence_edges)),
             "confidence_right": () if right is None else tuple(np.bincount(sure[right], minlength=len(bins)).tolist()),
             # Of several classes at once the counts are no multinomial to begin with.
             "prediction_overdispersion": () if several else overdispersion(codes.astype(np.int64), len(spec.classes)),

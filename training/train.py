@@ -125,7 +125,9 @@ def train(
         exported = export(spec, fitted.network, dataset.columns, out, ours)
         save_weights(spec, fitted.network, out / WEIGHTS)
         right = correct(ours.codes(probabilities), held_out.labels)
-        described = reference(spec, dataset.columns, probabilities, candidate, ours, dataset.labels, right)
+        described = reference(
+            spec, dataset.columns, probabilities, candidate, ours, dataset.labels, right, held_out.labels
+        )
         document = described.model_dump_json()
         (out / "reference.json").write_text(document, encoding="utf-8")
         write_card(spec, judged, held_out, probabilities, ours, out)

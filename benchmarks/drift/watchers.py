@@ -119,6 +119,7 @@ class Prior:
                 source_offset=numbers,
                 label_partition=nothing,
                 label_offset=numbers,
+                biased=np.zeros(n, np.bool_),
             )
             found = self._monitor.update(outcomes, np.arange(n), {0: self._seen + end}, {})
             alarms += [end - 1] * len(found)

@@ -14,12 +14,14 @@ def status(spec: SpecOption = DEFAULT_SPEC, report: ReportOption = None) -> None
     from rich.console import Console
     from rich.table import Table
 
+    from driftline.watch.estimated import estimated, in_words
     from driftline.watch.scrape import look
 
     workspace = open_workspace(spec)
     stream, console = workspace.spec.stream, Console()
     champion = workspace.registry.champion()
     looks = [look(name, note["url"]) for name, note in workspace.service_notes().items()]
+    quality = estimated(looks)
     broker = workspace.broker_note() if workspace.spec.kafka.bootstrap == "embedded" else None
     table = Table(box=None)
     for column in ("service", "state", "read", "written", "lag", "health"):
@@ -39,6 +41,8 @@ def status(spec: SpecOption = DEFAULT_SPEC, report: ReportOption = None) -> None
     )
     if looks:
         console.print(table)
+        for line in in_words(quality):
+            console.print(line, soft_wrap=True)
     else:
         console.print("no services of this stream are running here: `driftline up` starts them")
     write_report(
@@ -46,6 +50,7 @@ def status(spec: SpecOption = DEFAULT_SPEC, report: ReportOption = None) -> None
         {
             "stream": stream,
             "champion": champion.version if champion else None,
+            "estimated": quality,
             "services": {one.instance: {"ready": one.ready, "message": one.message, **one.detail} for one in looks},
         },
     )

@@ -52,9 +52,10 @@ def acls(spec: StreamSpec, service: Service) -> list[Acl]:
         case "monitor":
             records = (topics.features, topics.predictions, topics.labels)
             read = (*records, topics.model_events, topics.monitor_state, topics.audit)
+            told = (topics.drift_events, topics.retraining_jobs, topics.labels_wanted, topics.monitor_state)
             return [
                 *_topics("Read", *read),
-                *_topics("Write", topics.drift_events, topics.retraining_jobs, topics.monitor_state),
+                *_topics("Write", *told),
                 *_member(spec, service, f"{spec.stream}.monitors"),
             ]
         case "trainer":

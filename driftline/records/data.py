@@ -52,6 +52,13 @@ class Label(Record):
     device_id: DeviceId
     label: Answer
     labelled_at: EpochMs
+    why: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Why just this record was labelled: the `why` of NAME.labels-wanted, given back. Null: for no "
+        "reason that has to do with the answer. Those of 'uncertain' and 'unseen' train models and are not counted as "
+        "accuracy.",
+    )
 
 
 class Reason(StrEnum):

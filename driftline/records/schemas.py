@@ -13,12 +13,14 @@ from driftline.records.acts import Act
 from driftline.records.base import Record
 from driftline.records.data import DeadLetter, FeatureRecord, Label, Prediction
 from driftline.records.loop import DriftEvent, ModelEvent, RetrainingJob
+from driftline.records.wanted import LabelWanted
 from driftline.spec.stream import StreamSpec
 
 RECORDS: dict[str, type[Record]] = {
     "feature-record": FeatureRecord,
     "prediction": Prediction,
     "label": Label,
+    "label-wanted": LabelWanted,
     "dead-letter": DeadLetter,
     "drift-event": DriftEvent,
     "retraining-job": RetrainingJob,

@@ -4,7 +4,7 @@ Training writes it beside the model (`reference.json`), monitoring reads it. Fix
 windows or many instances add up exactly.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from driftline.registry.overdispersion import overdispersion
 from driftline.spec.stream import StreamSpec
 
 BINS = 16
+MOST_CLASSES = 100
+"""Classes of which every pair is counted; beyond, the square of their number would be the largest thing kept."""
 
 
 class NumericReference(Document):
@@ -83,6 +85,19 @@ class Reference(Document):
     confidence_right: tuple[int, ...] = Field(
         default=(), description="How many of them were right; empty in versions made before this was kept."
     )
+    class_counted: tuple[tuple[int, ...], ...] = Field(
+        default=(),
+        description="Of each class, held-out rows answered with it by their confidence; for a multilabel stream all "
+        "rows by the probability of the class. By the same edges; empty in older versions.",
+    )
+    class_true: tuple[tuple[int, ...], ...] = Field(
+        default=(), description="In how many of them the class was true; empty in older versions."
+    )
+    confusion_counts: tuple[tuple[int, ...], ...] = Field(
+        default=(),
+        description="Held-out rows by answer (line) and truth (column); empty for multilabel streams, of more than 100 "
+        "classes and in older versions.",
+    )
     prediction_overdispersion: tuple[float, ...] = Field(
         default=(), description="Of the held-out answers' classes, as that of a feature."
     )
@@ -96,6 +111,40 @@ class Reference(Document):
     dependence: Dependence | None = Field(
         default=None, description="How numeric features depend on one another; none in versions of before 2026-12."
     )
+
+
+def describe_answers(
+    probabilities: NDArray[np.float32],
+    codes: NDArray[Any],
+    labels: NDArray[Any],
+    edges: tuple[float, ...],
+) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """How held-out answers of each class came true: the fields `class_counted`, `class_true`, `confusion_counts`.
+
+    Parameters
+    ----------
+    probabilities : float32 [n, K].
+    codes, labels : answers and truth: class codes int64 [n], or masks bool [n, K].
+    """
+    classes, bins = probabilities.shape[1], len(edges) + 1
+    if codes.ndim == 2:
+        sure, true = probabilities, labels
+        which = np.broadcast_to(np.arange(classes), sure.shape)
+    else:
+        sure, true, which = probabilities[np.arange(len(codes)), codes], codes == labels, codes
+    cell = which * bins + np.searchsorted(np.asarray(edges, dtype=np.float32), sure, side="left")
+    counted = np.bincount(cell.ravel(), minlength=classes * bins).reshape(classes, bins)
+    came = np.bincount(cell[true].ravel(), minlength=classes * bins).reshape(classes, bins)
+    found = {"class_counted": _lines(counted), "class_true": _lines(came)}
+    if codes.ndim == 1 and classes <= MOST_CLASSES:
+        known = labels >= 0
+        pairs = np.bincount(codes[known] * classes + labels[known], minlength=classes**2)
+        found["confusion_counts"] = _lines(pairs.reshape(classes, classes))
+    return found
+
+
+def _lines(matrix: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(line) for line in matrix.tolist())
 
 
 def describe_pairs(spec: StreamSpec, columns: Columns, features: tuple[FeatureReference, ...]) -> Dependence | None:

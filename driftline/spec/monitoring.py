@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from driftline.spec.false_alarms import false_alarms_per_record
 from driftline.spec.features import Strict
+from driftline.spec.labelling import LabelsWantedSpec
 from driftline.spec.policy import PolicySpec
 
 
@@ -96,6 +97,7 @@ class MonitoringSpec(Strict):
         max_length=8,
         description="Categorical features, or 'device_id', by whose values a rise of the error is broken down.",
     )
+    labels_wanted: LabelsWantedSpec = LabelsWantedSpec()
     concept: ConceptDriftSpec = ConceptDriftSpec()
     data: DataDriftSpec = DataDriftSpec()
     policy: PolicySpec = PolicySpec()

@@ -41,6 +41,7 @@ _MEANINGS = {
     "kafka.oauth": "Tokens from an identity provider: [kafka.oauth](#kafkaoauth).",
     "monitoring.concept": "Concept drift: [monitoring.concept](#monitoringconcept).",
     "monitoring.data": "Data drift and prediction drift: [monitoring.data](#monitoringdata).",
+    "monitoring.labels_wanted": "Asking for labels: [monitoring.labels_wanted](#monitoringlabels_wanted).",
     "monitoring.policy": "When drift becomes a retraining job: [monitoring.policy](#monitoringpolicy).",
     "monitoring.concept.detector": "What rings when the error rate may have changed; all are river's.",
 }

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from driftline.kafka.interface import Batch
 from driftline.records.data import Reason
+from driftline.records.wanted import BIASED
 from driftline.wire.diagnosis import Fields, check_fields
-from driftline.wire.json_text import exact, parse, plain, short
+from driftline.wire.json_text import OWN_FIELDS, exact, parse, plain, short
 from driftline.wire.rejects import Diagnosis, Refused, Reject, reject
 
 Answer = str | list[str]
@@ -33,9 +34,11 @@ class _Label(msgspec.Struct, gc=False):
     device_id: _Id
     label: Answer
     labelled_at: int
+    why: Annotated[str, msgspec.Meta(max_length=64)] | msgspec.UnsetType | None = UNSET
     schema_version: int | msgspec.UnsetType = UNSET
 
 
+_OWN = (*OWN_FIELDS, "why")
 _decode = msgspec.json.Decoder(_Label).decode
 
 
@@ -51,6 +54,8 @@ class Labels:
     offsets: NDArray[np.int64]
     malformed: list[Reject]
     """Every value that is not a label, with its place and the reason; in each partition's own order."""
+    biased: NDArray[np.bool_] | None = None
+    """Whether the record was picked for its answer or its features, bool [n]; None: no record was."""
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -71,12 +76,12 @@ def decode_labels(batches: Sequence[Batch], classes: Sequence[str]) -> Labels:
                 if value is None:
                     raise msgspec.ValidationError
                 row = _decode(value)
-                keys = 4 if row.schema_version is UNSET else 5
+                keys = 4 + (row.schema_version is not UNSET) + (row.why is not UNSET)
                 if row.schema_version not in (UNSET, 1):
                     raise msgspec.ValidationError
                 _judge(row, known)
-                if not exact(value, keys, (row.record_id, row.device_id)) and not plain(value):
-                    parse(value)
+                if not exact(value, keys, _strings(row)) and not plain(value, _OWN):
+                    parse(value, own=_OWN)
             except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
                 malformed.append(reject(batch, index, _diagnose(value, known, str(error))))
                 continue
@@ -93,7 +98,12 @@ def decode_labels(batches: Sequence[Batch], classes: Sequence[str]) -> Labels:
         partitions=np.array([p for p, _ in places], dtype=np.int64),
         offsets=np.array([o for _, o in places], dtype=np.int64),
         malformed=malformed,
+        biased=np.array([r.why in BIASED for r in rows]) if any(r.why for r in rows) else None,
     )
+
+
+def _strings(row: _Label) -> tuple[str, ...]:
+    return (row.record_id, row.device_id, row.why) if isinstance(row.why, str) else (row.record_id, row.device_id)
 
 
 def _judge(row: _Label, known: frozenset[str]) -> None:

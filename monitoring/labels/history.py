@@ -67,7 +67,8 @@ class History:
         self._rows.append(
             record_id=np.array(outcomes.record_ids, dtype=np.object_),
             wrong=~outcomes.correct,
-            version=outcomes.model_version,
+            # Negative where the record was picked: it trains models, and says nothing of how often answers are right.
+            version=np.where(outcomes.biased, -outcomes.model_version, outcomes.model_version),
             event_time=outcomes.event_time,
             source_partition=outcomes.source_partition,
             source_offset=outcomes.source_offset,
@@ -85,12 +86,15 @@ class History:
         self._rows.restore(state, parts, "history")
 
     def error_rate(self, newest: int) -> float:
-        """Error rate of the newest outcomes, of whichever version; nan without any."""
-        wrong = self._rows["wrong"][-newest:]
+        """Error rate of the newest outcomes that were not picked, of whichever version; nan without any."""
+        wrong, version = self._rows["wrong"], self._rows["version"]
+        if (picked := version < 0).any():
+            wrong = wrong[~picked]
+        wrong = wrong[-newest:]
         return float(wrong.mean()) if len(wrong) else float("nan")
 
     def of_version(self, version: int) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
-        """Wrong, event time and number of the kept outcomes of one version, in order of arrival."""
+        """Wrong, event time and number of the kept outcomes of one version, in order of arrival; none was picked."""
         chosen = np.flatnonzero(self._rows["version"] == version)
         return self._rows["wrong"][chosen], self._rows["event_time"][chosen], self._rows.first + chosen
 

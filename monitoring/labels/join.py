@@ -127,7 +127,8 @@ class LabelJoin:
         self.counts.labels += len(ids)
         columns: dict[str, NDArray[Any]] = {
             "labels": self._decision.encode(labels.labels),
-            "partition": labels.partitions,
+            # A column of its own would make older states unreadable; partitions are never negative.
+            "partition": labels.partitions if labels.biased is None else _marked(labels.partitions, labels.biased),
             "offset": labels.offsets,
             "at": labels.labelled_at,
         }
@@ -147,6 +148,10 @@ class LabelJoin:
                 [ids[row] for row in early], {name: column[early] for name, column in columns.items()}, now_ms
             )
         return outcomes
+
+    def labelled(self, record_ids: Sequence[str]) -> set[str]:
+        """Those of these records whose label has come, as far back as ids are remembered."""
+        return {one for one in record_ids if one in self._joined or one in self._labels}
 
     def expire(self, now_ms: int) -> None:
         """Give up what has waited too long. Exact to 1/256 of the time-out: the search costs O(max_pending)."""
@@ -224,7 +229,7 @@ class LabelJoin:
         self, ids: list[str], predictions: dict[str, NDArray[Any]], labels: dict[str, NDArray[Any]]
     ) -> Outcomes:
         answers, truth = predictions["answers"], labels["labels"]
-        same = answers == truth
+        same, biased = answers == truth, labels["partition"] < 0
         if ids:
             self._joined.add(ids)
             self.counts.joined += len(ids)
@@ -240,8 +245,9 @@ class LabelJoin:
             event_time=predictions["event_time"],
             source_partition=predictions["partition"],
             source_offset=predictions["offset"],
-            label_partition=labels["partition"],
+            label_partition=np.where(biased, ~labels["partition"], labels["partition"]),
             label_offset=labels["offset"],
+            biased=biased,
         )
 
     def _measure(self, lags: NDArray[np.int64]) -> None:
@@ -250,3 +256,7 @@ class LabelJoin:
         self._lag_count += len(newest)
         self.lag_histogram += np.bincount(np.searchsorted(LAG_BUCKETS_MS, lags, side="left"), minlength=len(_BUCKETS))
         self.lag_sum_ms += int(lags.sum())
+
+
+def _marked(partitions: NDArray[np.int64], biased: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.where(biased, ~partitions, partitions)

@@ -18,6 +18,8 @@ class Outcomes:
     confidence : float32 [n].
     event_time, source_partition, source_offset : of the feature record, int64 [n].
     label_partition, label_offset : of the label, int64 [n].
+    biased : the record was labelled because of its answer or its features, bool [n]: it does not say how often answers
+        are right.
     """
 
     record_ids: list[str]
@@ -32,6 +34,7 @@ class Outcomes:
     source_offset: NDArray[np.int64]
     label_partition: NDArray[np.int64]
     label_offset: NDArray[np.int64]
+    biased: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -56,6 +59,7 @@ _ARRAYS = (
     "source_offset",
     "label_partition",
     "label_offset",
+    "biased",
 )
 
 

@@ -50,7 +50,8 @@ def _monitor(client: Client, spec: StreamSpec) -> None:
     _look(client, [topics.monitor_state])
     _look(client, [topics.audit])
     read = [topics.features, topics.predictions, topics.labels]
-    _work(client, spec, "monitor", read, [topics.drift_events, topics.retraining_jobs, topics.monitor_state])
+    told = [topics.drift_events, topics.retraining_jobs, topics.labels_wanted, topics.monitor_state]
+    _work(client, spec, "monitor", read, told)
 
 
 def _trainer(client: Client, spec: StreamSpec) -> None:
