@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from driftline.drifts.words import part_words, when
+from driftline.drifts.words import part_words, when, where
 from driftline.pages.charts import bars, paired_bars, tall
 from driftline.pages.picture import Picture, Theme, plain
 from driftline.records.exhibits import Course, Histogram
@@ -41,7 +41,7 @@ def accuracy_picture(
         axis.set_ylim(0, 1.02)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axis.grid(axis="y")
-        axis.set_title("Right answers around the onset")
+        axis.set_title(f"Right answers around the onset{where(event, plain)}")
         axis.set_xlabel(f"event time, UTC; a step is {max(course.records):,} labelled records")
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
@@ -110,7 +110,7 @@ def _accuracy_says(event: DriftEvent, course: Course) -> str:
     onset = event.onset.event_time
     times, right, records = np.array(course.times), np.array(course.right), np.array(course.records)
     since = times >= onset if onset is not None else np.zeros(len(times), dtype=np.bool_)
-    says = f"Right answers in {len(times)} stretches from {when(course.times[0])} on."
+    says = f"Right answers in {len(times)} stretches from {when(course.times[0])} on{where(event)}."
     if since.any() and not since.all():
         before, after = (float(np.average(right[side], weights=records[side])) for side in (~since, since))
         says += f" Before the onset at {when(onset)} {before:.1%}, since {after:.1%}."

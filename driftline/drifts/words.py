@@ -1,6 +1,6 @@
 """A drift event in words: what changed, whom it hits, what was done about it and why."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from driftline.drifts.case import Case, told
@@ -169,6 +169,11 @@ def p_words(p_value: float) -> str:
     return f"p = {p_value:.2g}" if p_value > 0 else "p < 1e-300"
 
 
+def where(event: DriftEvent, shown: Callable[[str], str] = str) -> str:
+    """', where it answers "worn"', if its figures are of one answer."""
+    return "" if event.answer is None else f', where it answers "{shown(event.answer)}"'
+
+
 def _since(event: DriftEvent) -> str:
     said = f"{when(event.onset.event_time)}, record {event.onset.record_id or 'unknown'}"
     if event.onset_between is None:
@@ -205,7 +210,7 @@ def _evidence(event: DriftEvent) -> list[Line]:
         lines.append(
             (
                 "error",
-                f"{known['error_before']:.1%} → {known['error_after']:.1%}, "
+                f"{known['error_before']:.1%} → {known['error_after']:.1%}{where(event)}; "
                 f"{labelled:,.0f} labelled records since the onset",
             )
         )

@@ -97,6 +97,11 @@ class DriftEvent(Record):
         "came at once; else the limits of the blocks of records that it was looked for in.",
     )
     evidence: dict[str, float] = Field(default_factory=dict)
+    answer: str | None = Field(
+        default=None,
+        description="concept: the class that the rates, the onset and the course are of, if only records that were "
+        "answered with it are wrong more often; null if they are of all.",
+    )
     features: list[Blame] = Field(default_factory=list, description="Most drifted first.")
     classes: list[BlamedPart] = Field(default_factory=list, description="Those hit most first.")
     devices: list[BlamedPart] = Field(default_factory=list, description="Those hit most first.")

@@ -46,15 +46,17 @@ def exhibited(event: DriftEvent, watch: Watch, classes: Sequence[str], current: 
         words = _bin_names(kind, variable, watch.data.references, watch.reference, classes)
         shown = histogram(layout, variable, current.counts, words)
         features[i] = blame.model_copy(update={"histogram": shown})
-    return around_onset(event.model_copy(update={"features": features}), watch)
+    return around_onset(event.model_copy(update={"features": features}), watch, classes)
 
 
-def around_onset(event: DriftEvent, watch: Watch) -> DriftEvent:
+def around_onset(event: DriftEvent, watch: Watch, classes: Sequence[str]) -> DriftEvent:
     """The event with the course of right answers around its onset, and between which moments that lies."""
     onset = watch.onsets.get(event.event_id)
     if onset is None:
         return event
     cases = watch.casebook.cases()
+    if event.answer is not None:
+        cases = cases.chosen(np.flatnonzero(cases.answer == list(classes).index(event.answer)))
     since = int(cases.since(onset).sum())
     at = len(cases) - since
     if not at and event.course is not None:

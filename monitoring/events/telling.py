@@ -19,7 +19,19 @@ from monitoring.memory import Memory
 from monitoring.watch import Watch
 
 # What may change in an event's life; the rest stays as its first record has it.
-_CHANGING = ("severity", "onset", "evidence", "features", "classes", "devices", "segments", "shape", "cause", "summary")
+_CHANGING = (
+    "severity",
+    "onset",
+    "evidence",
+    "answer",
+    "features",
+    "classes",
+    "devices",
+    "segments",
+    "shape",
+    "cause",
+    "summary",
+)
 
 
 class Telling:
@@ -86,7 +98,7 @@ class Telling:
         event = watch.lifecycle.close(kind, "recovered")
         if event is None:
             return []
-        event = around_onset(event, watch)
+        event = around_onset(event, watch, self._spec.classes)
         if kind is DriftKind.DATA:
             watch.past.over()
         if kind is DriftKind.CONCEPT:
