@@ -113,8 +113,8 @@ def course_of(cases: Cases, onset: int, most: int = MOST_STRETCHES) -> Course | 
     size = max(-(-n // max(most - 1, 1)), _SHORTEST)
     starts = np.arange(onset % size, n, size)
     ends = np.append(starts[1:], n)
-    # The newest stretch is still being filled.
-    full = ends - starts >= _SHORTEST
+    # The newest stretch is still being filled: of a handful of outcomes it would leap.
+    full = ends - starts >= max(_SHORTEST, size // 2)
     starts, ends = starts[full], ends[full]
     if not len(starts):
         return None
