@@ -7,9 +7,6 @@ from driftline.records.loop import DriftEvent, DriftKind, Position
 from driftline.spec.stream import StreamSpec
 from monitoring.concept.finding import ConceptFinding
 from monitoring.distribution.block import Start
-from monitoring.distribution.data import DataMonitor
-from monitoring.distribution.prediction import PredictionMonitor
-from monitoring.distribution.prior import PriorMonitor
 from monitoring.distribution.stretch import BlockFinding, Current
 from monitoring.events.dossier import Dossier
 from monitoring.events.exhibits import around_onset, exhibited
@@ -173,9 +170,7 @@ class Telling:
     def _distribution_event(
         self, watch: Watch, kind: DriftKind, finding: BlockFinding, fields: dict[str, Any]
     ) -> DriftEvent:
-        monitor: DataMonitor | PredictionMonitor | PriorMonitor = watch.prior
-        if kind is not DriftKind.PRIOR:
-            monitor = watch.data if kind is DriftKind.DATA else watch.prediction
+        monitor = watch.monitor(kind)
         event = distribution_event(
             kind,
             finding,
