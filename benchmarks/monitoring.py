@@ -2,6 +2,7 @@
 
     python -m benchmarks.monitoring                                      # about three minutes
     python -m benchmarks.monitoring --grow 1000000 10000000              # and over as many records, ten minutes more
+    python -m benchmarks.monitoring --standing                           # only what a drift that stands costs
 
 Records are normal, in batches of 2,000 as the service reads them, at the defaults of a stream (window 400). Time is CPU
 time of one process with one thread of linear algebra, so a rate is one of a core; each part is timed by itself, on
@@ -30,6 +31,7 @@ from numpy.typing import NDArray  # noqa: E402
 
 from driftline.kafka.interface import Batch  # noqa: E402
 from driftline.model.columns import Columns  # noqa: E402
+from driftline.records.loop import DriftEvent, DriftKind  # noqa: E402
 from driftline.registry import Reference, describe_features  # noqa: E402
 from driftline.registry.reference import describe_pairs  # noqa: E402
 from driftline.spec import StreamSpec, parse_spec  # noqa: E402
@@ -40,6 +42,7 @@ from monitoring.core import MonitorCore  # noqa: E402
 from monitoring.distribution.criteria import Criteria  # noqa: E402
 from monitoring.distribution.data import DataMonitor  # noqa: E402
 from monitoring.distribution.geometry import Geometry  # noqa: E402
+from monitoring.events.telling import Telling  # noqa: E402
 from monitoring.labels.history import History  # noqa: E402
 from monitoring.labels.join import LabelJoin  # noqa: E402
 from monitoring.watch import Watch  # noqa: E402
@@ -57,9 +60,14 @@ def spec_of(features: int, **data: Any) -> StreamSpec:
 
 
 class Source:
-    """Batches of a quiet stream: new ids and times each time, the values from a pool."""
+    """Batches of a quiet stream: new ids and times each time, the values from a pool.
 
-    def __init__(self, features: int) -> None:
+    `drifted` makes it another world: a third of the features are shifted by a deviation, and four of ten answers right.
+    """
+
+    def __init__(self, features: int, *, batch: int = BATCH, devices: int = 1) -> None:
+        self.drifted = False
+        self._batch, self._devices = batch, devices
         self._rng = np.random.default_rng(0)
         self._pool = self._rng.normal(size=(max(min(40_000, 4_000_000 // features), 4_000), features))
         probabilities = self._rng.dirichlet(np.full(len(CLASSES), 0.3), len(self._pool)).astype(np.float32)
@@ -84,16 +92,21 @@ class Source:
 
     def take(self) -> tuple[Decoded, Predictions, Labels]:
         """The next batch, as features, their predictions and their labels (right nine times of ten)."""
-        rows = np.arange(self.next, self.next + BATCH)
-        self.next += BATCH
-        at = self._rng.integers(0, len(self._pool) - BATCH + 1)
-        ids, devices = [f"r{row}" for row in rows.tolist()], ["d"] * BATCH
-        times, nothing = EPOCH + rows, np.zeros(BATCH, dtype=np.int64)
-        answers = self._answers[at : at + BATCH]
-        proba = self._probabilities[at : at + BATCH]
-        wrong = self._rng.random(BATCH) < 0.1
+        n = self._batch
+        rows = np.arange(self.next, self.next + n)
+        self.next += n
+        at = self._rng.integers(0, len(self._pool) - n + 1)
+        ids = [f"r{row}" for row in rows.tolist()]
+        devices = [f"d{row % self._devices}" for row in rows.tolist()]
+        times, nothing = EPOCH + rows, np.zeros(n, dtype=np.int64)
+        answers = self._answers[at : at + n]
+        proba = self._probabilities[at : at + n]
+        wrong = self._rng.random(n) < (0.6 if self.drifted else 0.1)
         truth = [CLASSES[CLASSES.index(a) - 1] if w else a for a, w in zip(answers, wrong.tolist(), strict=True)]
-        features = Decoded(ids, devices, times, nothing, rows, _columns(self._pool[at : at + BATCH]), [])
+        values = self._pool[at : at + n]
+        if self.drifted:
+            values = values + (np.arange(values.shape[1]) % 3 == 0)
+        features = Decoded(ids, devices, times, nothing, rows, _columns(values), [])
         predictions = Predictions(
             ids, devices, times, list(answers), proba.max(axis=1), proba, nothing + 1, nothing, rows, times + 5, 0
         )
@@ -167,24 +180,7 @@ def whole(features: int, records: int) -> dict[str, float]:
     core.install(1, source.reference(spec), 1)
     clock, offset = Clock(), 0
     for _ in range(records // BATCH):
-        decoded, predictions, labels = source.take()
-        values = encode_features(decoded.record_ids, decoded.device_ids, EPOCH, decoded.columns.numeric.tolist())
-        batches = [_batch(spec.topics.features, offset, values)]
-        answers = encode_predictions(
-            predictions.record_ids,
-            predictions.device_ids,
-            predictions.event_times,
-            predictions.answers,
-            predictions.confidences,
-            predictions.probabilities,
-            1,
-            predictions.source_partitions,
-            predictions.source_offsets,
-            EPOCH,
-        )
-        answered = [_batch(spec.topics.predictions, offset, answers)]
-        truth = encode_labels(labels.record_ids, labels.device_ids, labels.labels, EPOCH)
-        labelled = [_batch(spec.topics.labels, offset, truth)]
+        batches, answered, labelled = _on_the_wire(spec, source, offset)
         now, offset = EPOCH + source.next, offset + BATCH
         with clock.of("decode: features"):
             decoder.decode(batches, now)
@@ -206,6 +202,51 @@ def whole(features: int, records: int) -> dict[str, float]:
     figures["state, MiB"] = round(sum(len(part) for part in state.values() if part is not None) / 2**20, 2)
     figures["resident, MiB"] = resident()
     return figures
+
+
+STAGES = ("nothing stands", "first 10,000 records of a drift", "later records of it")
+
+
+def standing(features: int, batch: int) -> dict[str, dict[str, float]]:
+    """What a drift that stands costs the whole core, from wire bytes: microseconds of CPU a record, by stage.
+
+    The stream has 20 devices. 4,000 records before the first stage are not timed.
+    """
+    spec, source = spec_of(features), Source(features, batch=batch, devices=20)
+    core, clock, offset = MonitorCore(spec), Clock(), 0
+    core.install(1, source.reference(spec), 1)
+    looks: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    stage, look = "", Telling._look
+
+    def timed(telling: Telling, watch: Watch, kind: DriftKind) -> list[DriftEvent]:
+        start = time.process_time()
+        told = look(telling, watch, kind)
+        if stage:
+            looks[stage].append(time.process_time() - start)
+        return told
+
+    Telling._look = timed  # type: ignore[method-assign]
+    done = dict.fromkeys(STAGES, 0)
+    for stage, records in (("", 4_000), (STAGES[0], 40_000), (STAGES[1], 10_000), (STAGES[2], 60_000)):
+        source.drifted = stage in STAGES[1:]
+        for _ in range(records // batch):
+            brought = _on_the_wire(spec, source, offset)
+            offset += batch
+            with clock.of(stage):
+                for batches in brought:
+                    core.process(batches, EPOCH + source.next)
+        if stage:
+            done[stage] = records // batch * batch
+    stands = core.state().standing
+    assert {"concept", "data"} <= set(stands), f"only {stands} stands: nothing was measured"
+    return {
+        stage: {
+            "us_a_record": round(1e6 * clock.seconds[stage] / done[stage], 2),
+            "looks": len(looks[stage]),
+            "ms_a_look": round(1e3 * float(np.mean(looks[stage])), 2) if looks[stage] else 0.0,
+        }
+        for stage in STAGES
+    }
 
 
 def grow(features: int, stops: list[int]) -> list[dict[str, float]]:
@@ -250,6 +291,31 @@ def resident() -> float:
     return round(kib / 2**10, 1)
 
 
+def _on_the_wire(spec: StreamSpec, source: Source, offset: int) -> tuple[list[Batch], list[Batch], list[Batch]]:
+    """The next batch as Kafka brings it: features, predictions, labels."""
+    decoded, predictions, labels = source.take()
+    values = encode_features(decoded.record_ids, decoded.device_ids, EPOCH, decoded.columns.numeric.tolist())
+    answers = encode_predictions(
+        predictions.record_ids,
+        predictions.device_ids,
+        predictions.event_times,
+        predictions.answers,
+        predictions.confidences,
+        predictions.probabilities,
+        1,
+        predictions.source_partitions,
+        predictions.source_offsets,
+        EPOCH,
+    )
+    truth = encode_labels(labels.record_ids, labels.device_ids, labels.labels, EPOCH)
+    topics = spec.topics
+    return (
+        [_batch(topics.features, offset, values)],
+        [_batch(topics.predictions, offset, answers)],
+        [_batch(topics.labels, offset, truth)],
+    )
+
+
 def _batch(topic: str, offset: int, values: list[bytes]) -> Batch:
     n = len(values)
     return Batch(topic, 0, range(offset, offset + n), [0] * n, [None] * n, values)
@@ -268,6 +334,7 @@ def main() -> None:
     parser.add_argument("--features", type=int, nargs="+", default=[10, 33, 100, 1_000])
     parser.add_argument("--records", type=int, default=200_000, help="records a part is timed over, at 33 features")
     parser.add_argument("--grow", type=int, nargs="*", default=[], help="record counts at which to look")
+    parser.add_argument("--standing", action="store_true", help="only: what a drift that stands costs")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/monitoring.json"))
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -275,10 +342,29 @@ def main() -> None:
         print(json.dumps(parts(options.features[0], options.records)))
     elif options.one == "whole":
         print(json.dumps(whole(options.features[0], options.records)))
+    elif options.one == "standing":
+        print(json.dumps(standing(options.features[0], options.records)))
+    elif options.standing:
+        _report_standing()
     elif options.one == "grow":
         print(json.dumps(grow(options.features[0], options.grow)))
     else:
         _report(options)
+
+
+def _report_standing() -> None:
+    rows = []
+    for features in (33, 100):
+        for batch in (100, 2_000):
+            found = _apart("--one", "standing", "--features", str(features), "--records", str(batch))
+            rows += [{"features": features, "batch": batch, "stage": stage, **found[stage]} for stage in STAGES]
+    out = Path("benchmarks/results/monitoring-standing.json")
+    out.write_text(
+        json.dumps({"machine": f"{os.cpu_count()} cores, {platform.machine()}", "rows": rows}, indent=1) + "\n"
+    )
+    print("| features | records a batch | | µs of CPU a record | looks | ms a look |\n|---|---|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(str(value) for value in row.values()) + " |")
 
 
 def _report(options: argparse.Namespace) -> None:

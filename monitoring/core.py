@@ -266,7 +266,7 @@ class MonitorCore:
             if event.counts:
                 self._memory.books.event(event.kind.value, event.severity)
             if event.state != "closed":
-                self._policy.drifted(event)
+                self._policy.drifted(event.brief())
             elif event.closed_because == "recovered":
                 self._policy.over(event.event_id)
             if self._policy.tells(event):

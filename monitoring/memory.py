@@ -14,6 +14,7 @@ from monitoring.class_estimate import ClassesReconciled
 from monitoring.distribution.recurrence import MOST_EARLIER
 from monitoring.ends import Ends
 from monitoring.estimate import Estimate, Reconciled
+from monitoring.events.exhibits import around_onset
 from monitoring.events.lifecycle import stored_event
 from monitoring.labels.groups import Groups, groups
 from monitoring.expected import ClassEstimates
@@ -165,7 +166,7 @@ class Memory:
     def _end(self, watch: Watch, successor: int) -> None:
         """Close what stands with this watch, and remember how the stream looked to it."""
         ended = [watch.lifecycle.close(kind, "new-version") for kind in watch.lifecycle.kinds]
-        self.closings += [event for event in ended if event is not None]
+        self.closings += [around_onset(event, watch, self._spec.classes) for event in ended if event is not None]
         known = [one for one in self.earlier if one[0] not in (watch.version, successor)]
         self._written.discard(watch.version)
         if watch.version != successor:

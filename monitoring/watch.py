@@ -23,6 +23,7 @@ from monitoring.distribution.data import DataMonitor
 from monitoring.distribution.past import Past, PastState
 from monitoring.distribution.prediction import PredictionMonitor
 from monitoring.distribution.prior import PriorMonitor
+from monitoring.distribution.window_monitor import WindowMonitor
 from monitoring.estimate import AccuracyEstimate, EstimateState
 from monitoring.events.lifecycle import CaseState, Lifecycle
 from monitoring.labels.casebook import Casebook
@@ -145,13 +146,18 @@ class Watch:
         finding = self.answers.update(wrong, answers, times, numbers)
         return findings if finding is None else [finding]
 
+    def monitor(self, kind: DriftKind) -> WindowMonitor:
+        """Who watches for drift of a kind; of every kind but concept."""
+        monitors: dict[DriftKind, WindowMonitor] = {
+            DriftKind.DATA: self.data,
+            DriftKind.PREDICTION: self.prediction,
+            DriftKind.PRIOR: self.prior,
+        }
+        return monitors[kind]
+
     def window(self, kind: DriftKind) -> SlidingBlocks:
         """The window in which drift of a kind is looked for; of every kind but concept."""
-        return {
-            DriftKind.DATA: self.data.window,
-            DriftKind.PREDICTION: self.prediction.window,
-            DriftKind.PRIOR: self.prior.window,
-        }[kind]
+        return self.monitor(kind).window
 
     def seen(self, kind: DriftKind) -> int:
         """Records of a kind seen so far, by which the life of its events is counted."""

@@ -1,4 +1,4 @@
-"""The charts that both pages draw: heatmaps, bars, and curves."""
+"""The charts that several pages draw: heatmaps and bars."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -84,6 +84,33 @@ def bars(
     axis.axvline(0, color=theme.soft, lw=0.8)
     axis.set_title(title)
     axis.set_xlabel(unit)
+
+
+def paired_bars(
+    figure: Any,
+    theme: Theme,
+    names: Sequence[str],
+    before: Sequence[float],
+    after: Sequence[float],
+    *,
+    title: str,
+    unit: str,
+    labels: tuple[str, str],
+) -> None:
+    """Two horizontal bars a name, the first name on top: shares or rates, 0 to 1, then and now."""
+    axis = figure.subplots()
+    places = np.arange(len(names))
+    for values, label, colour, shift in zip((before, after), labels, theme.series, (-0.2, 0.2), strict=False):
+        axis.barh(places + shift, values, color=colour, height=0.4, label=label)
+    axis.set_yticks(places, [plain(name, 30) for name in names])
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.tick_params(axis="y", length=0)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axis.grid(axis="x")
+    axis.set_title(title)
+    axis.set_xlabel(unit)
+    # Above the bars, where no bar can lie under it.
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
 
 
 def tall(rows: int, each: float = 0.27, least: float = 2.4, most: float = 14.0) -> float:

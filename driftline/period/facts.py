@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drifts.case import Case, gather, told
 from driftline.records.loop import DriftEvent, ModelEvent, ModelEventKind, RetrainingJob
 
 # Points of the line of accuracy: each then stands for some hundred labelled records in a usual period.
@@ -21,20 +22,6 @@ class Answers:
     times: NDArray[np.int64]
     right: NDArray[np.bool_]
     versions: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One drift event: as it was last told, and what was done about it."""
-
-    event: DriftEvent
-    opened_at: int
-    jobs: tuple[RetrainingJob, ...]
-    verdicts: tuple[ModelEvent, ...]
-
-    @property
-    def standing(self) -> bool:
-        return self.event.state != "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +82,13 @@ def facts(
     model_events: Sequence[ModelEvent],
 ) -> Facts:
     """Put a period together; what was told before or after it is left out, but for drifts that still stood in it."""
-    opened: dict[str, int] = {}
-    last: dict[str, DriftEvent] = {}
-    for event in events:
-        if (told := event.told_at or event.detected_at) < end:
-            opened.setdefault(event.event_id, told)
-            last[event.event_id] = event
     asked = [job for job in jobs if start <= job.requested_at < end]
     verdicts = [event for event in model_events if event.job_id and start <= event.at < end]
-    cases = []
-    for name, event in last.items():
-        ended = (event.told_at or event.detected_at) if event.state == "closed" else end
-        if ended < start:
-            continue
-        own = tuple(job for job in asked if job.drift_event_id == name)
-        ids = {job.job_id for job in own}
-        cases.append(Case(event, opened[name], own, tuple(v for v in verdicts if v.job_id in ids)))
+    known = gather([event for event in events if told(event) < end], asked, verdicts)
+    cases = [case for case in known if case.standing or told(case.event) >= start]
     swaps = tuple(event for event in model_events if event.kind.changes_champion and start <= event.at < end)
     return Facts(
-        stream, start, end, answered, answers, dead, tuple(sorted(cases, key=lambda case: case.opened_at)),
+        stream, start, end, answered, answers, dead, tuple(cases),
         tuple(asked), tuple(verdicts), swaps,
     )  # fmt: skip
 

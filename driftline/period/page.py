@@ -5,9 +5,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from driftline.drifts.case import Case
 from driftline.pages.page import Cell, Page, Tone
 from driftline.pages.picture import Picture, Theme
-from driftline.period.facts import Case, Facts, to_watch
+from driftline.period.facts import Facts, to_watch
 from driftline.watch.telling import tell
 
 

@@ -2,6 +2,7 @@
 
 from driftline.records.base import Record
 from driftline.records.data import DeadLetter, FeatureRecord, Label, Prediction, Reason
+from driftline.records.exhibits import Course, Histogram
 from driftline.records.loop import (
     Blame,
     BlamedPart,
@@ -17,10 +18,12 @@ from driftline.records.loop import (
 __all__ = [
     "Blame",
     "BlamedPart",
+    "Course",
     "DeadLetter",
     "DriftEvent",
     "DriftKind",
     "FeatureRecord",
+    "Histogram",
     "Label",
     "ModelEvent",
     "ModelEventKind",

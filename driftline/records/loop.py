@@ -1,11 +1,12 @@
 """The records of the loop: what the monitor says, what it asks for, and what happened to a version."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.records.base import EpochMs, Record
+from driftline.records.exhibits import Course, Histogram
 
 Span = tuple[int, int]
 
@@ -37,6 +38,9 @@ class Blame(Record):
         default_factory=dict,
         description="Further effect sizes: jensen-shannon and kolmogorov-smirnov (0 to 1), wasserstein (in standard "
         "deviations of the reference), missing and unseen (change of the share), correlation (change).",
+    )
+    histogram: Histogram | None = Field(
+        default=None, description="Its distribution, for a plot; of the first few features of an event."
     )
 
 
@@ -87,7 +91,17 @@ class DriftEvent(Record):
     detected_at: EpochMs
     detected: Position
     onset: Position
+    onset_between: tuple[EpochMs, EpochMs] | None = Field(
+        default=None,
+        description="Event times between which the onset lies. At a concept event with 95% confidence, if the change "
+        "came at once; else the limits of the blocks of records that it was looked for in.",
+    )
     evidence: dict[str, float] = Field(default_factory=dict)
+    answer: str | None = Field(
+        default=None,
+        description="concept: the class that the rates, the onset and the course are of, if only records that were "
+        "answered with it are wrong more often; null if they are of all.",
+    )
     features: list[Blame] = Field(default_factory=list, description="Most drifted first.")
     classes: list[BlamedPart] = Field(default_factory=list, description="Those hit most first.")
     devices: list[BlamedPart] = Field(default_factory=list, description="Those hit most first.")
@@ -101,6 +115,7 @@ class DriftEvent(Record):
         default=None,
         description="sensor: only a few of many devices show it; world: the others show it too; null: cannot be told.",
     )
+    course: Course | None = Field(default=None, description="Right answers around the onset, for a plot.")
     grown: bool = Field(default=False, description="Whether it has grown from a warning to an alarm with this record.")
     told_at: EpochMs | None = Field(default=None, description="When this record was made; detected_at is the first's.")
     summary: str = Field(description="One sentence for a person.")
@@ -109,6 +124,11 @@ class DriftEvent(Record):
     def counts(self) -> bool:
         """Whether with this record it is one more for who counts events: it is new, or has grown to an alarm."""
         return self.state == "opened" or self.grown
+
+    def brief(self) -> Self:
+        """The same without what only a plot needs: for whoever keeps events and never draws them."""
+        bare = [blame.model_copy(update={"histogram": None}) for blame in self.features]
+        return self.model_copy(update={"features": bare, "course": None})
 
 
 class Window(Record):

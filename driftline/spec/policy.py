@@ -98,3 +98,11 @@ class PolicySpec(Strict):
     maximum_window: int = Field(
         default=20_000, ge=100, description="Most labelled records a retraining window reaches back over."
     )
+
+    def action_at(self, kind: str, severity: str) -> Action:
+        """What is wanted at an event of this kind ('concept' …) and severity ('warning' or 'alarm')."""
+        chosen: Action | None = getattr(getattr(self.actions, kind), severity)
+        if chosen is not None:
+            return chosen
+        severe = severity == "alarm" or self.minimum_severity == "warning"
+        return "retrain-onset" if severe and kind in self.retrain_on else "notify"

@@ -13,16 +13,16 @@ from monitoring.budget import budget_of, evaluation_level
 from monitoring.distribution.bin_words import feature_words
 from monitoring.distribution.binning import FeatureBinner
 from monitoring.distribution.blame import MOST_BLAMED, blame_features, blame_pairs
-from monitoring.distribution.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.distribution.blocks import SlidingBlocks, block_rows
 from monitoring.distribution.correlation import Pairs
 from monitoring.distribution.device_window import DeviceWindow
 from monitoring.distribution.geometry import Geometry
 from monitoring.distribution.sketch import Sketch
 from monitoring.distribution.stretch import BlockFinding, Current, Rows
-from monitoring.store.ledger import Ledger
+from monitoring.distribution.window_monitor import WindowMonitor
 
 
-class DataMonitor:
+class DataMonitor(WindowMonitor):
     """Watches every feature of the stream against one model's reference.
 
     Parameters
@@ -42,7 +42,7 @@ class DataMonitor:
         self._pairs: Pairs | None = None
         if spec.monitoring.data.multivariate and reference.dependence is not None:
             self._pairs = Pairs(reference.dependence, reference.features, self._binner.references, self._binner.layout)
-        self._window = SlidingBlocks(
+        window = SlidingBlocks(
             self._binner.layout,
             self._geometry,
             settings,
@@ -51,40 +51,21 @@ class DataMonitor:
             level=evaluation_level(settings, budget_of(spec.monitoring).data, block_rows(settings)),
             pairs=self._pairs,
         )
+        super().__init__(window, "data")
         references = self._binner.references
         self.devices = DeviceWindow(
             self._binner.layout,
             len(references),
             spec.monitoring.data,
-            self._window.level,
+            window.level,
             lambda variable, index: feature_words(references[variable], index),
         )
         """The newest records by device."""
 
     @property
-    def detector(self) -> str:
-        return self._window.detector
-
-    @property
-    def standing(self) -> bool:
-        return self._window.standing
-
-    @property
-    def window(self) -> SlidingBlocks:
-        return self._window
-
-    @property
     def references(self) -> tuple[FeatureReference, ...]:
         """Of the features, in the order of the window's variables."""
         return self._binner.references
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """Population stability index of each feature at the newest evaluation; empty before the first."""
-        latest = self._window.latest
-        if latest is None:
-            return {}
-        return dict(zip(self._binner.layout.names, latest.comparison.psi.tolist(), strict=True))
 
     def update(
         self, features: Decoded, feature_ends: Mapping[int, int], label_ends: Mapping[int, int]
@@ -114,14 +95,6 @@ class DataMonitor:
                 label_ends=label_ends,
             )
         )
-
-    def snapshot(self, ledger: Ledger) -> BlocksState:
-        """Put the parts data/0, data/1 … into the ledger, as far as they changed."""
-        return self._window.snapshot(ledger, "data")
-
-    def restore(self, state: BlocksState, parts: Mapping[str, bytes]) -> bool:
-        """Become what a snapshot said; see `monitoring.blocks.SlidingBlocks.restore`."""
-        return self._window.restore(state, parts, "data")
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """The features to blame for a finding."""

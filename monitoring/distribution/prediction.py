@@ -13,20 +13,20 @@ from driftline.wire.predictions import Predictions
 from monitoring.budget import budget_of, evaluation_level
 from monitoring.distribution.bin_words import answer_words
 from monitoring.distribution.blame import effects_of, share, shares_of
-from monitoring.distribution.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.distribution.blocks import SlidingBlocks, block_rows
 from monitoring.distribution.device_window import DeviceWindow
 from monitoring.distribution.distances import distances
 from monitoring.distribution.geometry import Geometry
 from monitoring.distribution.layout import Layout
 from monitoring.distribution.stretch import BlockFinding, Rows
-from monitoring.store.ledger import Ledger
+from monitoring.distribution.window_monitor import WindowMonitor
 
 CLASSES = "(classes)"
 CONFIDENCE = "(confidence)"
 """Names of the two variables in an event's list; in brackets, which no feature's name can hold."""
 
 
-class PredictionMonitor:
+class PredictionMonitor(WindowMonitor):
     """Watches the mix of classes and the confidences of one model version against its held-out answers.
 
     Parameters
@@ -46,7 +46,7 @@ class PredictionMonitor:
         self._edges = np.array(reference.confidence_edges, dtype=np.float32)
         self._geometry = Geometry.of_answers(len(spec.classes), reference.confidence_edges, reference.confidence_counts)
         settings = spec.monitoring.data
-        self._window = SlidingBlocks(
+        window = SlidingBlocks(
             self._layout,
             self._geometry,
             settings,
@@ -54,35 +54,16 @@ class PredictionMonitor:
             cool_down=spec.monitoring.policy.cool_down_records,
             level=evaluation_level(settings, budget_of(spec.monitoring).prediction, block_rows(settings)),
         )
+        super().__init__(window, "prediction")
         columns = 1 + (len(spec.classes) if spec.task == "multilabel" else 1)
         self.devices = DeviceWindow(
             self._layout,
             columns,
             spec.monitoring.data,
-            self._window.level,
+            window.level,
             lambda variable, index: answer_words(spec.classes, reference.confidence_edges, variable, index),
         )
         """The newest answers by device."""
-
-    @property
-    def detector(self) -> str:
-        return self._window.detector
-
-    @property
-    def standing(self) -> bool:
-        return self._window.standing
-
-    @property
-    def window(self) -> SlidingBlocks:
-        return self._window
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """Population stability index of class mix and confidence at the newest evaluation; empty before the first."""
-        latest = self._window.latest
-        if latest is None:
-            return {}
-        return dict(zip(self._layout.names, latest.comparison.psi.tolist(), strict=True))
 
     def update(
         self,
@@ -117,14 +98,6 @@ class PredictionMonitor:
                 label_ends=label_ends,
             )
         )
-
-    def snapshot(self, ledger: Ledger) -> BlocksState:
-        """Put the parts prediction/0, prediction/1 … into the ledger, as far as they changed."""
-        return self._window.snapshot(ledger, "prediction")
-
-    def restore(self, state: BlocksState, parts: Mapping[str, bytes]) -> bool:
-        """Become what a snapshot said; see `monitoring.blocks.SlidingBlocks.restore`."""
-        return self._window.restore(state, parts, "prediction")
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """Class mix or confidence, whichever drifted."""

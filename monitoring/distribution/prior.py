@@ -10,13 +10,13 @@ from driftline.registry.reference import Reference
 from driftline.spec.stream import StreamSpec
 from monitoring.budget import budget_of, evaluation_level
 from monitoring.distribution.blame import share, shares_of
-from monitoring.distribution.blocks import BlocksState, SlidingBlocks, block_rows
+from monitoring.distribution.blocks import SlidingBlocks, block_rows
 from monitoring.distribution.geometry import Geometry
 from monitoring.distribution.layout import Layout
 from monitoring.distribution.parts import MOST_NAMED
 from monitoring.distribution.stretch import BlockFinding, Rows
+from monitoring.distribution.window_monitor import WindowMonitor
 from monitoring.labels.outcomes import Outcomes
-from monitoring.store.ledger import Ledger
 
 CLASSES = "(classes)"
 """Name of the one variable, as in `monitoring.distribution.prediction`."""
@@ -24,7 +24,7 @@ CLASSES = "(classes)"
 _LEAST_MOVE = 0.02
 
 
-class PriorMonitor:
+class PriorMonitor(WindowMonitor):
     """Watches P(y): the classes of the labels that come, against those of the training window.
 
     It asks the labels and not the model, so it is the same whichever version answers; but only outcomes of the watched
@@ -47,7 +47,7 @@ class PriorMonitor:
             {CLASSES: reference.class_overdispersion},
             settings.window,
         )
-        self._window = SlidingBlocks(
+        window = SlidingBlocks(
             self._layout,
             _one_list(len(spec.classes)),
             settings,
@@ -55,20 +55,9 @@ class PriorMonitor:
             cool_down=spec.monitoring.policy.cool_down_records,
             level=evaluation_level(settings, budget_of(spec.monitoring).prior, block_rows(settings)),
         )
+        super().__init__(window, "prior")
         self.watching = known
         """Whether there is a class mix to compare with."""
-
-    @property
-    def detector(self) -> str:
-        return self._window.detector
-
-    @property
-    def standing(self) -> bool:
-        return self._window.standing
-
-    @property
-    def window(self) -> SlidingBlocks:
-        return self._window
 
     def update(
         self,
@@ -99,14 +88,6 @@ class PriorMonitor:
                 label_ends=label_ends,
             )
         )
-
-    def snapshot(self, ledger: Ledger) -> BlocksState:
-        """Put the parts prior/0, prior/1 … into the ledger, as far as they changed."""
-        return self._window.snapshot(ledger, "prior")
-
-    def restore(self, state: BlocksState, parts: Mapping[str, bytes]) -> bool:
-        """Become what a snapshot said; see `monitoring.blocks.SlidingBlocks.restore`."""
-        return self._window.restore(state, parts, "prior")
 
     def blame(self, finding: BlockFinding) -> list[Blame]:
         """The class mix, with the class that moved most."""

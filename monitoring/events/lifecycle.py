@@ -81,6 +81,12 @@ class Lifecycle:
         """An event was told for the first time, when `seen` records of its kind had been seen."""
         self._cases[event.kind] = Case(event, seen, seen, seen, self._every)
 
+    def keep(self, event: DriftEvent) -> None:
+        """The newest record of a standing event, with more in it than was known of it."""
+        case = self._cases.get(event.kind)
+        if case is not None and case.event.event_id == event.event_id:
+            case.event = event
+
     def due(self, kind: DriftKind, seen: int) -> bool:
         """Whether the standing event of a kind is to be looked at now, which then counts as looked at."""
         case = self._cases.get(kind)

@@ -57,6 +57,7 @@ def concept_event(
             "labelled_since_onset": place.labelled,
             **({} if finding.e_value is None else {"e_value": finding.e_value}),
         },
+        answer=answer,
         features=blame,
         summary=f"Model {version} is wrong more often{where} {since}: {before} {finding.error_before:.1%} → "
         f"{finding.error_after:.1%} over {finding.labelled} labelled records{named}.",

@@ -7,18 +7,28 @@ from driftline.records.loop import DriftEvent, DriftKind, Position
 from driftline.spec.stream import StreamSpec
 from monitoring.concept.finding import ConceptFinding
 from monitoring.distribution.block import Start
-from monitoring.distribution.data import DataMonitor
-from monitoring.distribution.prediction import PredictionMonitor
-from monitoring.distribution.prior import PriorMonitor
-from monitoring.distribution.stretch import BlockFinding
+from monitoring.distribution.stretch import BlockFinding, Current
 from monitoring.events.dossier import Dossier
+from monitoring.events.exhibits import around_onset, exhibited
 from monitoring.events.records import concept_event, distribution_event
 from monitoring.labels.history import Moment, Place
 from monitoring.memory import Memory
 from monitoring.watch import Watch
 
 # What may change in an event's life; the rest stays as its first record has it.
-_CHANGING = ("severity", "onset", "evidence", "features", "classes", "devices", "segments", "shape", "cause", "summary")
+_CHANGING = (
+    "severity",
+    "onset",
+    "evidence",
+    "answer",
+    "features",
+    "classes",
+    "devices",
+    "segments",
+    "shape",
+    "cause",
+    "summary",
+)
 
 
 class Telling:
@@ -46,9 +56,10 @@ class Telling:
         watch.told(kind, event.event_id, finding.onset)
         if known is not None:
             grown = watch.lifecycle.revised(kind, _changing(event), watch.seen(kind), self._now_ms)
-            return [grown] if grown else []
+            return [self._exhibited(watch, grown)] if grown else []
         if identity:
             event = event.model_copy(update={"state": "updated", "revision": 1, "grown": True})
+        event = self._exhibited(watch, event)
         watch.lifecycle.open(event, watch.seen(kind))
         return [*closed, event]
 
@@ -58,6 +69,7 @@ class Telling:
         fields = self._dossier(watch).distribution(kind, finding, None, course=True)
         event = self._distribution_event(watch, kind, finding, fields)
         watch.told(kind, event.event_id, Moment(finding.onset.event_time))
+        event = self._exhibited(watch, event, finding.window)
         watch.lifecycle.open(event, watch.seen(kind))
         if kind is DriftKind.DATA:
             watch.past.see(finding.window.counts)
@@ -83,6 +95,7 @@ class Telling:
         event = watch.lifecycle.close(kind, "recovered")
         if event is None:
             return []
+        event = around_onset(event, watch, self._spec.classes)
         if kind is DriftKind.DATA:
             watch.past.over()
         if kind is DriftKind.CONCEPT:
@@ -105,9 +118,7 @@ class Telling:
         if event is None:
             return []
         revised = watch.lifecycle.revised(kind, _changing(event), watch.seen(kind), self._now_ms)
-        if revised is None:
-            return []
-        return [revised]
+        return [self._exhibited(watch, revised)] if revised is not None else []
 
     def _concept_now(self, watch: Watch, known: DriftEvent, *, course: bool) -> DriftEvent | None:
         standing, dossier = watch.concept.standing, self._dossier(watch)
@@ -159,9 +170,7 @@ class Telling:
     def _distribution_event(
         self, watch: Watch, kind: DriftKind, finding: BlockFinding, fields: dict[str, Any]
     ) -> DriftEvent:
-        monitor: DataMonitor | PredictionMonitor | PriorMonitor = watch.prior
-        if kind is not DriftKind.PRIOR:
-            monitor = watch.data if kind is DriftKind.DATA else watch.prediction
+        monitor = watch.monitor(kind)
         event = distribution_event(
             kind,
             finding,
@@ -173,6 +182,16 @@ class Telling:
             now_ms=self._now_ms,
         )
         return _with(event, fields)
+
+    def _exhibited(self, watch: Watch, event: DriftEvent, current: Current | None = None) -> DriftEvent:
+        """The event as it is told and kept, with what a plot of it needs."""
+        if current is None and event.kind is DriftKind.CONCEPT:
+            current = watch.data.window.since(event.onset.event_time or 0)
+        elif current is None:
+            current = watch.window(event.kind).latest
+        event = exhibited(event, watch, self._spec.classes, current)
+        watch.lifecycle.keep(event)
+        return event
 
     def _dossier(self, watch: Watch) -> Dossier:
         memory = self._memory

@@ -40,7 +40,10 @@ class Cases:
 
     def between(self, start: int, stop: int) -> "Cases":
         """Rows [start, stop)."""
-        rows = slice(start, stop)
+        return self.chosen(slice(start, stop))
+
+    def chosen(self, rows: slice | NDArray[np.intp]) -> "Cases":
+        """Some rows, in ascending order."""
         return Cases(
             self.wrong[rows],
             self.device[rows],

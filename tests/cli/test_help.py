@@ -15,8 +15,8 @@ from driftline.cli.app import app
 from tests.cli.conftest import Run
 
 ISSUED = {
-    "demo", "init", "explore", "train", "backtest", "tune", "retrain", "labels-wanted", "report", "up", "status",
-    "doctor", "spec", "acls", "topics",
+    "demo", "init", "explore", "train", "backtest", "tune", "retrain", "labels-wanted", "report", "drift", "up",
+    "status", "doctor", "spec", "acls", "topics",
     "run consumer", "run monitor", "run trainer", "run alerts", "run notifier", "run broker", "run console",
     "produce replay", "produce simulate",
     "models list", "models show", "models card", "models promote", "models rollback",
