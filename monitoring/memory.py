@@ -16,8 +16,8 @@ from monitoring.ends import Ends
 from monitoring.estimate import Estimate, Reconciled
 from monitoring.events.exhibits import around_onset
 from monitoring.events.lifecycle import stored_event
-from monitoring.labels.groups import Groups, groups
 from monitoring.expected import ClassEstimates
+from monitoring.labels.groups import Groups, groups
 from monitoring.labels.history import History, Moment
 from monitoring.labels.join import JoinState, LabelJoin
 from monitoring.labels.segment_values import SegmentValues, SegmentValuesState
