@@ -12,8 +12,9 @@ from driftline.model.scorer import Scorer
 from driftline.registry.manifest import Evaluation
 from driftline.spec.stream import StreamSpec
 from training.data import Dataset
-from training.evaluate import correct, evaluate, mcnemar
+from training.evaluate import correct, evaluate
 from training.learnable import learnable
+from training.paired import better_on_stretch
 
 # Accuracy an archived version must gain over the model in service: less would be a reason to train, not to go back.
 MINIMUM_GAIN = 0.05
@@ -148,7 +149,7 @@ def search(
         evaluation, right = answered(candidate.scorer, candidate.decision)
         if closest is None or evaluation.accuracy > closest[1]:
             closest = (candidate.version, evaluation.accuracy)
-        p_value = min(1.0, mcnemar(right, champion_right) * len(archived))
+        p_value = min(1.0, better_on_stretch(right, champion_right) * len(archived))
         gain = evaluation.accuracy - in_service.accuracy
         fits = (
             gain > MINIMUM_GAIN
@@ -159,6 +160,6 @@ def search(
             best, best_right = Recall(candidate.version, evaluation, in_service, p_value), right
     if best is not None and best_right is not None and not former:
         taught, rows = learnable(spec, dataset)
-        if mcnemar(taught, best_right[-rows:]) < spec.rollout.significance:
+        if better_on_stretch(taught, best_right[-rows:]) < spec.rollout.significance:
             return Search(None, in_service, (best.version, best.evaluation.accuracy), float(taught.mean()))
     return Search(best, in_service, closest)

@@ -139,6 +139,10 @@ class ConceptMonitor:
                 findings.append(finding)
         return findings
 
+    def inherit(self, former: "ConceptMonitor") -> None:
+        """Begin with what the monitor of the version before has learnt of the stream: how far errors hang together."""
+        self._trigger.inherit(former._trigger)
+
     def snapshot(self, ledger: Ledger) -> ConceptState:
         """Put the parts concept/0, concept/1 … into the ledger, as far as they changed."""
         return ConceptState(
@@ -220,7 +224,9 @@ class ConceptMonitor:
             return None
         errors = int(np.count_nonzero(self._rows["wrong"][-n:])) if n else 0
         level, effect = START * self._level, max(self._spec.minimum_effect, 1e-9)
-        return surely_worse(wrong[: SPAN - n], n, errors, self._baseline, level, effect)
+        return surely_worse(
+            wrong[: SPAN - n], n, errors, self._baseline, level, effect, dependence=self._trigger.dependence
+        )
 
     def _suspect(self) -> ConceptFinding | None:
         """After a chunk of outcomes: is there anything clear in what an unproven ring was for?"""

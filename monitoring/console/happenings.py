@@ -154,11 +154,11 @@ class Happenings:
         }
 
     def _model_event(self, event: ModelEvent) -> None:
-        if event.job_id:
+        if job_id := event.job_id:
             if event.log:
-                _put(self._logs, event.job_id, event.log, SHOWN)
+                _put(self._logs, job_id, event.log, SHOWN)
                 event = event.model_copy(update={"log": []})
-            _put(self.verdicts, event.job_id, event, MOST_JOBS)
+            _put(self.verdicts, job_id, event, MOST_JOBS)
         if event.kind.changes_champion and event.event_id not in {one.event_id for one in self.promotions}:
             self.promotions.append(event)
             self.changed["events"] += 1

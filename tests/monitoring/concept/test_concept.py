@@ -150,6 +150,39 @@ class TestTheEvaluationIsPriorKnowledge:
         assert abs(found[0][1].onset.number - 30) <= 5
 
 
+class TestErrorsThatHangTogether:
+    """As where labels come in runs: a version is wrong for a while, then right for a while."""
+
+    @staticmethod
+    def outcomes(seed: int, n: int) -> NDArray[np.bool_]:
+        rng = np.random.default_rng(seed)
+        lengths = rng.geometric(1 / 25, size=n)
+        return np.repeat(rng.random(n) < 0.25, lengths)[:n]
+
+    def rings(self, *, inherit: bool) -> int:
+        """Of twenty versions, each as good as the one before, how many are said to have turned bad?"""
+        former, rung = monitor(error_rate=0.25, held_out_rows=400), 0
+        run(former, self.outcomes(0, 20_000))
+        for seed in range(1, 21):
+            watch = monitor(error_rate=0.25, held_out_rows=400)
+            if inherit:
+                watch.inherit(former)
+            rung += bool(run(watch, self.outcomes(seed, 1_000)))
+        return rung
+
+    def test_a_new_version_knows_that_they_do(self) -> None:
+        assert self.rings(inherit=True) <= 1
+        assert self.rings(inherit=False) >= 5
+
+    def test_and_a_version_of_which_nothing_is_right_is_found_still(self) -> None:
+        former, watch = (monitor(error_rate=0.25, held_out_rows=400) for _ in range(2))
+        run(former, self.outcomes(0, 20_000))
+        watch.inherit(former)
+        ((at, found),) = run(watch, np.ones(600, dtype=bool))
+        assert (found.severity, found.whole_life) == ("alarm", True)
+        assert at <= 500
+
+
 class TestOneEventAChange:
     def test_silence_while_it_stands(self) -> None:
         rng = np.random.default_rng(12)
