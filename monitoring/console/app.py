@@ -132,7 +132,7 @@ def make_app(console: Console, prometheus: CollectorRegistry) -> FastAPI:
         with console.lock:
             found = console.view.happened.job_log(job_id)
         if found is None:
-            raise HTTPException(404, "no verdict on such a job is known here")
+            raise HTTPException(404, "no log of such a job is kept here")
         return _json(found)
 
     @app.get("/api/heat")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from driftline.kafka.interface import Batch
 from driftline.records.acts import Act, ActKind
 from driftline.records.base import Record
-from driftline.records.loop import DriftEvent, ModelEvent, RetrainingJob
+from driftline.records.loop import DriftEvent, LogLine, ModelEvent, RetrainingJob
 from driftline.topics import Topics
 
 MOST_EVENTS, MOST_JOBS, MOST_ACTS = 10_000, 1_000, 1_000
@@ -34,6 +34,7 @@ class Happenings:
         self.events: OrderedDict[str, DriftEvent] = OrderedDict()
         self.jobs: OrderedDict[str, RetrainingJob] = OrderedDict()
         self.verdicts: OrderedDict[str, ModelEvent] = OrderedDict()
+        self._logs: OrderedDict[str, list[LogLine]] = OrderedDict()
         self.acts: OrderedDict[str, Act] = OrderedDict()
         self.acknowledged: OrderedDict[str, Act] = OrderedDict()
         self.promotions: deque[ModelEvent] = deque(maxlen=MOST_JOBS)
@@ -111,15 +112,15 @@ class Happenings:
                     "version": verdict.version if verdict else None,
                     "seconds": verdict.seconds if verdict else None,
                     "reasons": verdict.reasons if verdict else [],
-                    "lines": len(verdict.log) if verdict else 0,
+                    "lines": len(self._logs.get(job.job_id, ())),
                 }
             )
         return listed
 
     def job_log(self, job_id: str) -> list[dict[str, Any]] | None:
-        """What a job that has its verdict came through; None if there is no such verdict."""
-        verdict = self.verdicts.get(job_id)
-        return None if verdict is None else [line.model_dump() for line in verdict.log]
+        """What a job came through, as its verdict told; None if none of the newest verdicts told of it."""
+        lines = self._logs.get(job_id)
+        return None if lines is None else [line.model_dump() for line in lines]
 
     def audit(self) -> list[dict[str, Any]]:
         """Acts, newest first."""
@@ -153,8 +154,11 @@ class Happenings:
         }
 
     def _model_event(self, event: ModelEvent) -> None:
-        if event.job_id:
-            _put(self.verdicts, event.job_id, event, MOST_JOBS)
+        if job_id := event.job_id:
+            if event.log:
+                _put(self._logs, job_id, event.log, SHOWN)
+                event = event.model_copy(update={"log": []})
+            _put(self.verdicts, job_id, event, MOST_JOBS)
         if event.kind.changes_champion and event.event_id not in {one.event_id for one in self.promotions}:
             self.promotions.append(event)
             self.changed["events"] += 1

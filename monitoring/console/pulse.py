@@ -30,7 +30,7 @@ class Pulse:
     def came(self, kind: Kind, batch: Batch) -> None:
         """Count a batch."""
         self.totals[kind] += len(batch)
-        self.newest[kind] = max(self.newest[kind] or 0, *batch.timestamps)
+        self.newest[kind] = max(self.newest[kind] or 0, max(batch.timestamps))
         if kind == "records":
             self._come[batch.partition] = batch.next_offset
 

@@ -11,7 +11,8 @@ from tests.console.served import Served
 from tests.parts import missing
 
 
-@pytest.fixture(scope="session")
+# For a module, not for the session: while it is there, the main thread has a running event loop.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if BROWSER is None:

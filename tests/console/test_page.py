@@ -73,6 +73,7 @@ class TestAJobUnderWay:
         served.feed(served.spec.topics.retraining_jobs, [job("j").to_json()])
         with served.running() as address:
             page.goto(address)
+            see(page, "#headline", re.compile("^A new version is in training$"))
             see(page, "#st-trainer", "fitting, epoch 13 of 40, held-out loss 0.500")
             see(page, "#jobs .log", "epoch 13 of 40: loss 0.412")
             assert page.evaluate("document.querySelector('#jobs .progress i').style.width") == "32.5%"
@@ -91,6 +92,8 @@ class TestAJobUnderWay:
         with served.running() as address:
             page.goto(address)
             see(page, "#jobs", "its trainer cannot be seen from here")
+            served.drift()
+            see(page, "#headline", "Drift found; a new version is in training")
 
 
 class TestServicesThatRunElsewhere:

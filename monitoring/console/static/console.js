@@ -135,8 +135,9 @@ function headline(head, champion, standing, open) {
     [title, lead] = ["No model in service yet", "Records wait in Kafka. `driftline train DATA.csv` puts the first version into service."];
     tone = "warn";
   } else if (open) {
-    [title, lead] = [`Drift found; a new version is in training`, open.reason];
-    if (open.by !== "policy") title = "A new version is in training";
+    // The policy also asks when no drift stands: to learn from more rows, or to challenge a version that falls short.
+    const found = open.by === "policy" && standing.length;
+    [title, lead] = [found ? "Drift found; a new version is in training" : "A new version is in training", open.reason];
     tone = "work";
   } else if (standing.length) {
     [title, lead] = [`The world has changed: ${standing[0].kind} drift`, `${standing[0].summary}${head.paused ? " The policy is paused, so no retraining is asked for." : ""}`];
