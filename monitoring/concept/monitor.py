@@ -139,6 +139,10 @@ class ConceptMonitor:
                 findings.append(finding)
         return findings
 
+    def inherit(self, former: "ConceptMonitor") -> None:
+        """Begin with what the monitor of the version before has learnt of the stream: how far errors hang together."""
+        self._trigger.inherit(former._trigger)
+
     def snapshot(self, ledger: Ledger) -> ConceptState:
         """Put the parts concept/0, concept/1 … into the ledger, as far as they changed."""
         return ConceptState(
@@ -220,7 +224,9 @@ class ConceptMonitor:
             return None
         errors = int(np.count_nonzero(self._rows["wrong"][-n:])) if n else 0
         level, effect = START * self._level, max(self._spec.minimum_effect, 1e-9)
-        return surely_worse(wrong[: SPAN - n], n, errors, self._baseline, level, effect)
+        return surely_worse(
+            wrong[: SPAN - n], n, errors, self._baseline, level, effect, dependence=self._trigger.dependence
+        )
 
     def _suspect(self) -> ConceptFinding | None:
         """After a chunk of outcomes: is there anything clear in what an unproven ring was for?"""
@@ -257,13 +263,14 @@ class ConceptMonitor:
         """There is a rise: since when, and is it worth telling?"""
         wrong, times, numbers = self._segment()
         split, _ = best_splits(wrong, self._baseline)
+        if self._baseline.rows and len(wrong):
+            # A version of which nothing is right is found out before there are outcomes enough to look for an onset.
+            whole = known_split(int(wrong.sum()), len(wrong), self._baseline)
+            if whole.after > whole.before and (split is None or split.log_ratio < whole.log_ratio + _LIKELIER):
+                split = whole
         if split is None:
             self._start_from(len(wrong))
             return None
-        if self._baseline.rows:
-            whole = known_split(int(wrong.sum()), len(wrong), self._baseline)
-            if whole.after > whole.before and split.log_ratio < whole.log_ratio + _LIKELIER:
-                split = whole
         if split.index == 0 and split.after - split.before < self._spec.minimum_effect:
             # The held-out rows were a little easier than the stream: it is measured by itself from now on.
             self._start_from(len(wrong))
