@@ -217,6 +217,7 @@ def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
                 "expr": expr,
                 "legendFormat": legend,
                 "instant": panel.kind != "timeseries",
+                **({"exemplar": True} if "end_to_end_seconds_bucket" in expr else {}),
             }
             for i, (expr, legend) in enumerate(panel.queries)
         ],

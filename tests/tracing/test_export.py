@@ -1,6 +1,9 @@
 """Spans reach a file and a collector whole."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +35,12 @@ def _needs_it() -> None:
 def test_nowhere_is_nothing(tmp_path: Path) -> None:
     assert open_exporter(TracesSpec(), tmp_path, "pumps", "consumer-0", "consumer") is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_the_library_is_imported_without_traces() -> None:
+    names = "consumers.service, monitoring.service, training.service, producers.run, driftline.service.runtime"
+    asked = f"import sys, {names}; sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
+    subprocess.run([sys.executable, "-c", asked], check=True, env=os.environ | {"PYTHONPATH": ":".join(sys.path)})
 
 
 def test_a_file_gets_a_line_a_span(tmp_path: Path) -> None:
