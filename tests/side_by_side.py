@@ -3,6 +3,9 @@
 A test with a broker spends most of its time waiting for processes, and a test without one computes. The former are two
 groups of about the same length: a group is run from first to last by one of the two, so its tests never meet each other
 and share a broker of each kind. What computes comes after them, a file at a time, to whichever of the two is free.
+
+In a group the places are run in the order in which they stand below: the streams at a pace of their own (tests/e2e)
+come first, beside the lightest of the others, and the faults, which wait for what they want to see, come last.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import pytest
 
 # Folders and files in which tests ask for a broker. The tests themselves are held to it below.
 WITH_BROKERS = {
-    "clients and faults": ("tests/faults/", "tests/kafka/", "tests/security/"),
+    "clients and faults": ("tests/kafka/", "tests/security/", "tests/faults/"),
     "streams": (
         "tests/e2e/",
         "tests/backtest/test_recording.py",
@@ -34,14 +37,19 @@ def group(nodeid: str) -> str:
     return next(of_brokers, nodeid.partition("::")[0])
 
 
+def turn(nodeid: str) -> int:
+    """Where a test stands in the order of all: the longest groups first, since begun late they would end late."""
+    places = [place for places in WITH_BROKERS.values() for place in places]
+    return next((number for number, place in enumerate(places) if nodeid.startswith(place)), len(places))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest groups first, where there are two of us: begun late they would end late."""
+    """Put the tests in order, where there are two of us."""
     asking = [item for item in items if _FIXTURES & {*getattr(item, "fixturenames", ())}]
     if stray := {item.location[0] for item in asking if group(item.nodeid) not in WITH_BROKERS}:
         raise pytest.UsageError(f"{sorted(stray)}: tests with a broker; name their file in tests/side_by_side.py")
     if hasattr(config, "workerinput"):
-        order = list(WITH_BROKERS)
-        items.sort(key=lambda item: order.index(name) if (name := group(item.nodeid)) in order else len(order))
+        items.sort(key=lambda item: turn(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
