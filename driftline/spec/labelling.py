@@ -17,7 +17,7 @@ class LabelsWantedSpec(Strict):
         default=1_000, ge=50, le=1_000_000, description="Answers of the version in service that make a round."
     )
     random_share: float = Field(
-        default=0.5,
+        default=0.8,
         ge=0.1,
         le=1,
         description="Share of them that is drawn blindly: only these say how often the model is right.",

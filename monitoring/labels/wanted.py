@@ -1,4 +1,4 @@
-"""Which labels the monitor asks for: a few of every round of answers, half of them blindly."""
+"""Which labels the monitor asks for: a few of every round of answers, most of them blindly."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any

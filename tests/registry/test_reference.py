@@ -7,7 +7,13 @@ from hypothesis.extra import numpy as hnp
 
 from driftline.model.columns import Columns
 from driftline.registry import Reference, describe_features
-from driftline.registry.reference import BINS, CategoricalReference, NumericReference, TextReference
+from driftline.registry.reference import (
+    BINS,
+    CategoricalReference,
+    NumericReference,
+    TextReference,
+    describe_answers,
+)
 from driftline.spec import parse_spec
 from tests.registry.made import reference
 from tests.streams import numeric_stream
@@ -120,3 +126,22 @@ class TestBins:
         load = self.described([-3e38, 3e38, 3e38])
         assert np.isfinite([load.mean, load.std, *load.edges]).all()
         assert load.std > 1e38
+
+
+@given(st.integers(1, 60), st.integers(0, 2**16), st.booleans())
+def test_answers_by_class_are_counted_once_and_by_their_truth(n: int, seed: int, several: bool) -> None:
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet([1, 1, 1], n).astype(np.float32)
+    codes, labels = (p >= 0.4, rng.random((n, 3)) < 0.5) if several else (p.argmax(axis=1), rng.integers(0, 3, n))
+    found = describe_answers(p, codes, labels, (0.25, 0.5, 0.75))
+    counted, true = np.array(found["class_counted"]), np.array(found["class_true"])
+    assert counted.shape == true.shape == (3, 4) and (true <= counted).all()
+    if several:
+        assert counted.sum(axis=1).tolist() == [n] * 3
+        assert true.sum(axis=1).tolist() == labels.sum(axis=0).tolist()
+        assert "confusion_counts" not in found
+    else:
+        pairs = np.array(found["confusion_counts"])
+        assert counted.sum(axis=1).tolist() == pairs.sum(axis=1).tolist() == np.bincount(codes, minlength=3).tolist()
+        assert true.sum(axis=1).tolist() == np.diag(pairs).tolist()
+        assert pairs.sum(axis=0).tolist() == np.bincount(labels, minlength=3).tolist()

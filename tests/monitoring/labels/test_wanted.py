@@ -20,7 +20,7 @@ from tests.monitoring.stream import CLASSES, EPOCH, Broker, make_reference, make
 
 
 def asking(**settings: Any) -> StreamSpec:
-    return make_spec(monitoring={"labels_wanted": {"count": 10, "every_records": 100, **settings}})
+    return make_spec(monitoring={"labels_wanted": {"count": 10, "every_records": 100, "random_share": 0.5, **settings}})
 
 
 def answered(margin: np.ndarray, first: int = 0) -> Predictions:
@@ -109,7 +109,7 @@ def wanted_of(step: Step) -> list[LabelWanted]:
 class TestInTheMonitor:
     def world(self, several: bool = False, **settings: Any) -> tuple[MonitorCore, Broker]:
         spec = make_spec(
-            monitoring={"labels_wanted": {"count": 10, "every_records": 100, **settings}},
+            monitoring={"labels_wanted": {"count": 10, "every_records": 100, "random_share": 0.5, **settings}},
             **({"task": "multilabel"} if several else {}),
         )
         core = MonitorCore(spec)
