@@ -204,6 +204,7 @@ def whole(features: int, records: int) -> dict[str, float]:
     return figures
 
 
+REPEATS = 3
 STAGES = ("nothing stands", "first 10,000 records of a drift", "later records of it")
 
 
@@ -356,7 +357,10 @@ def _report_standing() -> None:
     rows = []
     for features in (33, 100):
         for batch in (100, 2_000):
-            found = _apart("--one", "standing", "--features", str(features), "--records", str(batch))
+            arguments = ["--one", "standing", "--features", str(features), "--records", str(batch)]
+            runs = [_apart(*arguments) for _ in range(REPEATS)]
+            # The least of several runs: what others do on the machine only ever adds to it.
+            found = {stage: min((run[stage] for run in runs), key=lambda row: row["us_a_record"]) for stage in STAGES}
             rows += [{"features": features, "batch": batch, "stage": stage, **found[stage]} for stage in STAGES]
     out = Path("benchmarks/results/monitoring-standing.json")
     out.write_text(

@@ -72,11 +72,11 @@ def drift(
     finally:
         client.close()
     if event is None:
-        _list(stream.stream, cases, policy, as_json=as_json)
+        _list(stream.stream, cases, as_json=as_json)
         return
     case = find(cases, event)
     if html is not None:
-        drift_page(case, policy).write(html, png)
+        drift_page(case, policy).write(html, png, option="--html")
     if as_json:
         typer.echo(json.dumps(_told(case), indent=2))
         return
@@ -85,7 +85,7 @@ def drift(
         typer.echo(f"page: {html}")
 
 
-def _list(stream: str, cases: list[Case], policy: PolicySpec, *, as_json: bool) -> None:
+def _list(stream: str, cases: list[Case], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"stream": stream, "events": [_told(case) for case in cases]}, indent=2))
         return
@@ -100,7 +100,7 @@ def _list(stream: str, cases: list[Case], policy: PolicySpec, *, as_json: bool) 
             f"{case.event.severity}{'' if case.standing else ', over'}",
             when(case.event.onset.event_time),
             most_blamed(case.event.features),
-            in_short(case, policy),
+            in_short(case),
         )
         for case in cases
     ]

@@ -113,7 +113,7 @@ def how_it_unfolded(case: Case) -> list[Line]:
     ]
 
 
-def in_short(case: Case, policy: PolicySpec) -> str:
+def in_short(case: Case) -> str:
     """What was done, in a cell of a table."""
     if not case.jobs:
         return "nothing: a sensor" if case.event.cause == "sensor" else "nothing"

@@ -112,8 +112,12 @@ class Page:
             f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
         )
 
-    def write(self, out: Path, png: Path | None = None) -> list[Path]:
+    def write(self, out: Path, png: Path | None = None, *, option: str = "--out") -> list[Path]:
         """Write the page to `out` and, if wanted, its pictures into the folder `png`; returns what was written.
+
+        Parameters
+        ----------
+        option : of the command that asked for it, for the message.
 
         Raises
         ------
@@ -124,7 +128,7 @@ class Page:
             # A lone surrogate from a file's bytes has no UTF-8; the page is worth more than that one sign.
             out.write_text(self.html(), encoding="utf-8", errors="replace")
         except OSError as error:
-            raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from None
+            raise UsageError(f"{option} {out}: cannot be written: {error.strerror}") from None
         written = [out]
         if png is None:
             return written

@@ -59,7 +59,7 @@ class Happenings:
                 self.malformed += 1
                 continue
             if isinstance(record, DriftEvent):
-                _put(self.events, record.event_id, record, MOST_EVENTS)
+                _put(self.events, record.event_id, record.brief(), MOST_EVENTS)
                 self.changed["events"] += 1
             elif isinstance(record, RetrainingJob):
                 _put(self.jobs, record.job_id, record, MOST_JOBS)

@@ -100,6 +100,8 @@ def test_lists_tells_and_draws_what_the_monitor_told(cli: Run, tmp_path: Path, s
     assert [one["event_id"] for one in every["events"]] == opened
     assert json.loads(cli("drift", "last", "--json").out)["event_id"] == opened[-1]
 
+    (tmp_path / "file").write_text("")
+    assert cli("drift", "last", "--html", "file/e.html").refusal().startswith("--html file/e.html: cannot be written: ")
     unknown = cli("drift", "nonsense")
     assert unknown.code == 2
     assert unknown.refusal().startswith("EVENT: read 'nonsense'; allowed: `last`, or the beginning of one of 4 ids: ")
@@ -113,6 +115,23 @@ def test_a_stream_without_drift(cli: Run, tmp_path: Path, embedded_broker: Embed
     client.close()
     assert cli("drift").out == f"no drift was told on {fresh_name} yet\n"
     assert cli("drift", "last").refusal() == "EVENT: read 'last', but no drift was told on this stream yet"
+
+
+def test_words_of_a_record_are_no_orders_to_the_terminal(
+    cli: Run, tmp_path: Path, embedded_broker: EmbeddedBroker, fresh_name: str, patrol: Patrol
+) -> None:
+    spec = named(fresh_name, embedded_broker)
+    (tmp_path / "stream.yaml").write_text(dump_spec(spec))
+    client = connect(Endpoint(embedded_broker.bootstrap, spec.kafka))
+    client.ensure_topics(topic_requests(spec))
+    evil = patrol.events[0][1].model_copy(update={"summary": "so\x1b[2J [red]it[/red] is", "event_id": "a\x1b[2Jb"})
+    writer = client.writer()
+    writer.send(Outgoing(spec.topics.drift_events, [evil.to_json()], [b"a"], 0))
+    writer.commit(None, {})
+    writer.close()
+    client.close()
+    said = cli("drift").out + cli("drift", "last").out
+    assert "\x1b" not in said and "[red]it[/red]" in said and "a [2Jb" in said
 
 
 @pytest.mark.parametrize(

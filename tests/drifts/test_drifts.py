@@ -169,11 +169,11 @@ class TestWords:
         lines = what_was_done(done, POLICY)
         assert lines[0][1].startswith("retraining asked for by the policy, on 200 labelled records (job-1,")
         assert lines[1] == ("2026-05-28 20:27:00", "version 2 promoted, replacing version 1 after 4.0 s")
-        assert in_short(done, POLICY) == "job-1 (retrain-onset) promoted → version 2"
+        assert in_short(done) == "job-1 (retrain-onset) promoted → version 2"
         again = JOB.model_copy(update={"job_id": "job-2", "reason": "worse than version 1"})
         asked = case(jobs=(JOB, again))
         assert ("because", "worse than version 1") in what_was_done(asked, POLICY)
-        assert in_short(asked, POLICY) == "2 jobs, the last: job-2 (retrain-onset), no verdict known"
+        assert in_short(asked) == "2 jobs, the last: job-2 (retrain-onset), no verdict known"
 
     @pytest.mark.parametrize(
         ("changes", "said"),
