@@ -18,7 +18,8 @@ from monitoring.events.telling import Telling
 from monitoring.labels.outcomes import Outcomes
 from monitoring.memory import Memory
 from monitoring.news import Announced, News
-from monitoring.policy.decision import Policy, RetrainingPolicy
+from monitoring.policy.decision import RetrainingPolicy
+from monitoring.policy.interface import Policy
 from monitoring.policy.jobs import retraining_job
 from monitoring.state import MonitorState
 from monitoring.store.ledger import Ledger
@@ -265,7 +266,7 @@ class MonitorCore:
         job = retraining_job(
             ask,
             memory.history,
-            memory.onset(ask.event),
+            memory.onset(ask.event) if ask.event is not None else None,
             stream=self._spec.stream,
             version=watch.version,
             feature_ends=feature_ends,

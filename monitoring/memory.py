@@ -19,7 +19,8 @@ from monitoring.labels.history import History, Moment
 from monitoring.labels.join import JoinState, LabelJoin
 from monitoring.labels.segment_values import SegmentValues, SegmentValuesState
 from monitoring.news import Announced
-from monitoring.policy.decision import Policy, RetrainingPolicy
+from monitoring.policy.decision import RetrainingPolicy
+from monitoring.policy.interface import Policy
 from monitoring.state import MonitorState
 from monitoring.store.encoding import pack, unpack
 from monitoring.store.ledger import Ledger, part_of
@@ -137,6 +138,7 @@ class Memory:
             return
         watch = Watch(self._spec, champion.version, champion.reference, champion.sequence)
         if before is not None:
+            watch.concept.inherit(before.concept)
             self._end(before, champion.version)
         self.watch = watch
         self.policy.installed(champion.version)

@@ -23,6 +23,7 @@ from training.messages import JobRequest, JobResult, Message
 def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
     """Answer one request. Raises UsageError for data that cannot be trained on, RegistryError."""
     from training.archive import fits, load_archived, load_decision, load_start, load_version
+    from training.challenge import challenged
     from training.npz import load_dataset
     from training.recall import Recall
     from training.returning import returned
@@ -38,12 +39,18 @@ def run(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
     champion, decision = None, None
     if version is not None and fits(spec, registry, version):
         champion, decision = load_version(registry, version), load_decision(spec, registry, version)
+    rows = load_dataset(Path(request.data))
+    if request.action == "challenge" and champion is not None:
+        say({"stage": "challenge"})
+        standing = challenged(spec, rows, champion, decision)
+        if standing is not None:
+            return standing
     # A sliding window reaches back into worlds that archived versions have learnt: what they score on it is no measure.
     recall = champion is not None and spec.rollout.recall and request.action == "retrain-onset"
     archived = load_archived(spec, registry, request.archived) if recall else ()
     outcome = train(
         spec,
-        load_dataset(Path(request.data)),
+        rows,
         request.origin,
         Path(request.out),
         champion=champion,

@@ -47,6 +47,8 @@ class JobResult(Document):
     """
 
     kind: Literal["promoted", "refused", "recalled", "rolled-back"]
+    trained: bool = True
+    """Of a refusal: whether a candidate was trained at all."""
     reasons: tuple[str, ...]
     version: int | None = None
     manifest: Manifest | None = None

@@ -12,7 +12,9 @@ from driftline.model.scorer import Scorer
 from driftline.registry.manifest import Evaluation
 from driftline.spec.stream import StreamSpec
 from training.data import Dataset
-from training.evaluate import correct, evaluate, mcnemar
+from training.evaluate import correct, evaluate
+from training.learnable import learnable
+from training.paired import better_on_stretch
 
 # Accuracy an archived version must gain over the model in service: less would be a reason to train, not to go back.
 MINIMUM_GAIN = 0.05
@@ -72,11 +74,13 @@ class Search:
     found : the version that fits best, None if none does.
     champion : the model in service on the same rows.
     closest : the most accurate archived version on these rows and its accuracy, whether it fits or not.
+    learnt : accuracy that these rows teach by themselves, where that is why nothing was recalled.
     """
 
     found: Recall | None
     champion: Evaluation
     closest: tuple[int, float] | None
+    learnt: float | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -87,6 +91,11 @@ class Search:
         if self.closest is None:
             return ("no archived version can answer this stream",)
         version, accuracy = self.closest
+        if self.learnt is not None:
+            return (
+                f"version {version} scores {accuracy:.3f} on {rows}, but a logistic regression that learns from them "
+                f"answers {self.learnt:.3f} of them rightly: a new model will know this world better",
+            )
         return (
             f"no archived version fits: version {version} comes closest with {accuracy:.3f} on {rows}, against "
             f"{self.champion.accuracy:.3f} of the model in service",
@@ -117,7 +126,8 @@ def search(
 
     The rows are new to every version, so all of them count. The p-value is multiplied by the number of versions
     tried (Bonferroni): the best of twenty looks good by chance. Every version decides by its own thresholds;
-    `decision` is the champion's.
+    `decision` is the champion's. A version that was never good fits many worlds as badly as its own; so what fits must
+    also hold against what these rows teach by themselves (`training.learnable`).
 
     Parameters
     ----------
@@ -133,12 +143,13 @@ def search(
 
     in_service, champion_right = answered(champion, decision)
     best: Recall | None = None
+    best_right: NDArray[np.bool_] | None = None
     closest: tuple[int, float] | None = None
     for candidate in archived:
         evaluation, right = answered(candidate.scorer, candidate.decision)
         if closest is None or evaluation.accuracy > closest[1]:
             closest = (candidate.version, evaluation.accuracy)
-        p_value = min(1.0, mcnemar(right, champion_right) * len(archived))
+        p_value = min(1.0, better_on_stretch(right, champion_right) * len(archived))
         gain = evaluation.accuracy - in_service.accuracy
         fits = (
             gain > MINIMUM_GAIN
@@ -146,5 +157,9 @@ def search(
             and p_value < spec.rollout.significance
         )
         if fits and (best is None or evaluation.accuracy > best.evaluation.accuracy):
-            best = Recall(candidate.version, evaluation, in_service, p_value)
+            best, best_right = Recall(candidate.version, evaluation, in_service, p_value), right
+    if best is not None and best_right is not None and not former:
+        taught, rows = learnable(spec, dataset)
+        if better_on_stretch(taught, best_right[-rows:]) < spec.rollout.significance:
+            return Search(None, in_service, (best.version, best.evaluation.accuracy), float(taught.mean()))
     return Search(best, in_service, closest)

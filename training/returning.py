@@ -36,7 +36,9 @@ def returned(request: JobRequest, say: Callable[[Message], None]) -> JobResult:
         former=back,
     )
     if found.found is None:
-        return JobResult(kind="refused", reasons=found.reasons, evaluation=found.champion, champion=found.champion)
+        return JobResult(
+            kind="refused", trained=False, reasons=found.reasons, evaluation=found.champion, champion=found.champion
+        )
     return JobResult(
         kind="rolled-back" if back else "recalled",
         reasons=found.reasons,

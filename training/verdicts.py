@@ -63,6 +63,8 @@ class Verdicts:
         reasons: Sequence[str],
         metrics: dict[str, float],
         seconds: float | None,
+        *,
+        trained: bool = True,
     ) -> ModelEvent:
         return ModelEvent(
             event_id=f"{kind.value}-{job.job_id}",
@@ -76,6 +78,7 @@ class Verdicts:
             reasons=list(reasons),
             metrics=metrics,
             seconds=seconds,
+            trained=trained,
         )
 
     def refused(
@@ -85,9 +88,11 @@ class Verdicts:
         reasons: Sequence[str],
         metrics: dict[str, float],
         seconds: float | None,
+        *,
+        trained: bool = True,
     ) -> ModelEvent:
         """The verdict that the model in service stays."""
-        return self._event(job, ModelEventKind.REFUSED, now_ms, reasons, metrics, seconds)
+        return self._event(job, ModelEventKind.REFUSED, now_ms, reasons, metrics, seconds, trained=trained)
 
     def failed(self, job: RetrainingJob, now_ms: int, started: int, reason: str) -> ModelEvent:
         """The verdict that no model came of it; logged."""

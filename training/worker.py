@@ -286,7 +286,8 @@ class TrainerCore:
         seconds = round((now_ms - attempt.started) / 1000, 2)
         try:
             if result.kind == "refused":
-                self._end(self._judge.refused(job, now_ms, result.reasons, result.metrics, seconds))
+                said = self._judge.refused(job, now_ms, result.reasons, result.metrics, seconds, trained=result.trained)
+                self._end(said)
                 return
             if (changed := self._changed(attempt)) is not None:
                 self._end(self._judge.refused(job, now_ms, (changed,), result.metrics, seconds))

@@ -111,8 +111,11 @@ def _takes(plan: Plan, job: RetrainingJob, events: list[ModelEvent], seconds: fl
         return round(seconds * plan.rate)
     if job.action in ("recall", "rollback"):
         return 0
-    recalled = all(event.kind in (ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK) for event in events)
-    return 0 if recalled else plan.training_takes
+    return plan.training_takes if any(_trained(event) for event in events) else 0
+
+
+def _trained(event: ModelEvent) -> bool:
+    return event.trained and event.kind not in (ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK)
 
 
 def _change(event: ModelEvent, answer: _Answer, row: int) -> Change:
@@ -124,5 +127,5 @@ def _change(event: ModelEvent, answer: _Answer, row: int) -> Change:
         seconds=answer.seconds / len(answer.events),
         rows=answer.job.labelled_records,
         reasons=tuple(event.reasons),
-        trained=answer.job.action not in ("recall", "rollback"),
+        trained=event.trained and answer.job.action not in ("recall", "rollback"),
     )

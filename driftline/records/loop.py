@@ -118,7 +118,7 @@ class Window(Record):
     labels: dict[int, Span]
 
 
-JobAction = Literal["retrain-onset", "retrain-window", "continue", "recall", "rollback"]
+JobAction = Literal["retrain-onset", "retrain-window", "continue", "challenge", "recall", "rollback"]
 
 
 class RetrainingJob(Record):
@@ -136,7 +136,8 @@ class RetrainingJob(Record):
     action: JobAction = Field(
         default="retrain-onset",
         description="retrain-onset: an archived version that fits the window, else a training afresh; retrain-window: "
-        "a training afresh; continue: a training from the weights in service; recall: an archived version or nothing; "
+        "a training afresh; continue: a training from the weights in service; challenge: a training afresh if the "
+        "newest rows teach more than the version in service knows; recall: an archived version or nothing; "
         "rollback: `target_version`, if it is better on the window, or nothing.",
     )
     target_version: int | None = Field(default=None, description="rollback: the version to go back to.")
@@ -175,6 +176,7 @@ class ModelEvent(Record):
     reasons: list[str] = Field(default_factory=list)
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float | None = Field(default=None, description="From taking the job to the verdict.")
+    trained: bool = Field(default=True, description="refused: false if that was clear before anything was trained.")
 
     @property
     def key(self) -> bytes:

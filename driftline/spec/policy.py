@@ -77,8 +77,17 @@ class PolicySpec(Strict):
         description="A version made after a drift is made anew once this many times its labelled records are known of "
         "the new world, up to `window`; 0 never, below 2 counts as 2.",
     )
+    challenge_records: int = Field(
+        default=2_000,
+        ge=0,
+        description="Labelled records of a version below `target_accuracy` after which it is asked whether the newest "
+        "`window` teach a better one, though no drift is proven; then after up to 4 times as many. 0 never.",
+    )
     target_accuracy: float = Field(
-        default=0.9, ge=0, le=1, description="Accuracy in service at which a version is good enough not to be refined."
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Accuracy in service at which a version is good enough not to be refined or challenged.",
     )
     rollback_labels: int = Field(
         default=200,

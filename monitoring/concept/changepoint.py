@@ -117,7 +117,14 @@ def known_split(errors: int, n: int, baseline: Baseline) -> Split:
 
 
 def surely_worse(
-    wrong: NDArray[np.bool_], n: int, errors: int, baseline: Baseline, level: float, effect: float
+    wrong: NDArray[np.bool_],
+    n: int,
+    errors: int,
+    baseline: Baseline,
+    level: float,
+    effect: float,
+    *,
+    dependence: float = 1.0,
 ) -> int | None:
     """The first of some outcomes at which all of them together are surely worse than the baseline.
 
@@ -129,6 +136,8 @@ def surely_worse(
     ----------
     wrong : bool [m], after `n` others of which `errors` were wrong.
     effect : least excess of the error rate.
+    dependence : how many outcomes say as much as one independent one would. Their likelihood ratio counts that much
+        less, which is calibration and no proof.
 
     Returns
     -------
@@ -155,7 +164,7 @@ def surely_worse(
         - 0.5 * np.log(counts * rows)
         - 2.0 * math.log(2.0)
     )
-    found = np.flatnonzero(worse & (ratio >= -math.log(level)))
+    found = np.flatnonzero(worse & (ratio >= -math.log(level) * dependence))
     return int(found[0]) if len(found) else None
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,47 +13,10 @@ from driftline.spec.monitoring import ConceptDriftSpec
 from monitoring.budget import START, Budget, concept_level, concept_rate
 from monitoring.concept.detector_state import DetectorState, give_state, take_state
 from monitoring.concept.e_detector import EDetector
+from monitoring.concept.trigger import Trigger
 
 KSWIN_WINDOW = 100
 """River's own default: KSWIN compares the newest 30 of the last 100. At double it is twice as slow to see a change."""
-
-
-class Trigger(Protocol):
-    """Something that watches a stream of errors and says when it may have changed."""
-
-    name: str
-    memory: int
-    """Outcomes of known history that are worth showing to it before the first real one."""
-
-    reach: int | None
-    """How many of the newest outcomes its state depends on; None for all since it last started afresh."""
-
-    proven: bool
-    """Whether its ring is within the budget of false alarms by itself, and needs no further evidence."""
-
-    rose: bool
-    """Whether its last ring was for a rise; true where it cannot tell."""
-
-    e_value: float
-    """Evidence of its last ring: it is reached by chance once in so many outcomes; 0 where it cannot tell."""
-
-    def learn(self, wrong: NDArray[np.bool_], *, in_order: bool = True) -> None:
-        """Take outcomes as known history, oldest first, or in an order that means nothing."""
-
-    def until_ring(self, wrong: NDArray[np.bool_]) -> int | None:
-        """Take outcomes, oldest first, until one makes it suspect a change; its index, or None if all were taken."""
-
-    def update(self, wrong: NDArray[np.bool_]) -> bool:
-        """Take outcomes, oldest first; true if any of them made it suspect a change, up or down."""
-
-    def forget(self) -> None:
-        """What comes is another world: start afresh."""
-
-    def snapshot(self) -> DetectorState | None:
-        """Everything that decides what it says next; None if that cannot be told."""
-
-    def restore(self, state: DetectorState | None) -> bool:
-        """Become what a snapshot said; false, and unchanged, if that is of another detector or library version."""
 
 
 class RiverTrigger:
@@ -68,6 +31,13 @@ class RiverTrigger:
         self.memory = memory
         self.reach = reach
         self._detector = detector
+
+    @property
+    def dependence(self) -> float:
+        return 1.0
+
+    def inherit(self, former: Trigger) -> None:
+        """It measures none."""
 
     def forget(self) -> None:
         self._detector = self._detector.clone()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from monitoring.concept.conformal import conformal_p_values
 from monitoring.concept.dependence import BLOCK, Dependence, powers
 from monitoring.concept.detector_state import DetectorState
+from monitoring.concept.trigger import Trigger
 
 _VERSION = 1
 # Blocks that are reckoned with at once: some 400 kB for each array.
@@ -22,6 +23,8 @@ _LIMITS: NDArray[np.float64] = np.asarray(0.004 * 1.5 ** np.arange(13), dtype=np
 # Factors on the odds of an error: rises of .10 to .15, .28 and .57; and falls to a half.
 _RISES = (1.6, 3.5, 12.0)
 _FALLS = (0.5,)
+# Index of the scale of `Dependence`, 128 outcomes, in which a version bad from its start shows.
+_SHORT = 1
 
 
 class EDetector:
@@ -189,6 +192,19 @@ class EDetector:
         self._wealth = np.zeros(len(self._limit))
         self._begin_block()
         self._set_powers()
+
+    def inherit(self, former: "Trigger") -> None:
+        """Begin with the dependence that was measured on another version: most of it is the stream's own."""
+        if isinstance(former, EDetector):
+            self._dependence.become(former._dependence.state())
+            self._set_powers()
+
+    @property
+    def dependence(self) -> float:
+        """How many outcomes say as much as one independent one would, over a hundred or so; at least 1."""
+        rate = self._errors / self._rows if self._rows else 0.0
+        correlation = float(self._dependence.correlation(rate)[_SHORT])
+        return (1.0 + correlation) / (1.0 - correlation)
 
     def _begin_block(self) -> None:
         """Within a block the wealth is product * (wealth + restarts): two running sums that any cut leaves the same."""

@@ -1,5 +1,6 @@
 """Concept drift: is the model wrong more often than it was, since when, and how surely?"""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -54,7 +55,8 @@ class ConceptMonitor:
     onset; that takes an excess of `minimum_effect`, because an evaluation is seldom exact.
 
     After a finding the monitor is silent, but for a warning that grows into an alarm, until it is made anew for
-    another version or the error rate has come more than half the way back over `cool_down` outcomes.
+    another version or the error rate has come, by a standard error, more than half the way back over `cool_down`
+    outcomes.
 
     Parameters
     ----------
@@ -139,6 +141,10 @@ class ConceptMonitor:
                 findings.append(finding)
         return findings
 
+    def inherit(self, former: "ConceptMonitor") -> None:
+        """Begin with what the monitor of the version before has learnt of the stream: how far errors hang together."""
+        self._trigger.inherit(former._trigger)
+
     def snapshot(self, ledger: Ledger) -> ConceptState:
         """Put the parts concept/0, concept/1 … into the ledger, as far as they changed."""
         return ConceptState(
@@ -220,7 +226,9 @@ class ConceptMonitor:
             return None
         errors = int(np.count_nonzero(self._rows["wrong"][-n:])) if n else 0
         level, effect = START * self._level, max(self._spec.minimum_effect, 1e-9)
-        return surely_worse(wrong[: SPAN - n], n, errors, self._baseline, level, effect)
+        return surely_worse(
+            wrong[: SPAN - n], n, errors, self._baseline, level, effect, dependence=self._trigger.dependence
+        )
 
     def _suspect(self) -> ConceptFinding | None:
         """After a chunk of outcomes: is there anything clear in what an unproven ring was for?"""
@@ -257,13 +265,14 @@ class ConceptMonitor:
         """There is a rise: since when, and is it worth telling?"""
         wrong, times, numbers = self._segment()
         split, _ = best_splits(wrong, self._baseline)
+        if self._baseline.rows and len(wrong):
+            # A version of which nothing is right is found out before there are outcomes enough to look for an onset.
+            whole = known_split(int(wrong.sum()), len(wrong), self._baseline)
+            if whole.after > whole.before and (split is None or split.log_ratio < whole.log_ratio + _LIKELIER):
+                split = whole
         if split is None:
             self._start_from(len(wrong))
             return None
-        if self._baseline.rows:
-            whole = known_split(int(wrong.sum()), len(wrong), self._baseline)
-            if whole.after > whole.before and split.log_ratio < whole.log_ratio + _LIKELIER:
-                split = whole
         if split.index == 0 and split.after - split.before < self._spec.minimum_effect:
             # The held-out rows were a little easier than the stream: it is measured by itself from now on.
             self._start_from(len(wrong))
@@ -302,7 +311,9 @@ class ConceptMonitor:
             return None
         if self._since_finding >= self._cool_down:
             recent = float(self._rows["wrong"][-self._cool_down :].mean())
-            if recent <= (standing.error_before + standing.error_after) / 2:
+            middle = (standing.error_before + standing.error_after) / 2
+            # A small rise comes more than half the way back by chance, now and then.
+            if recent <= middle - math.sqrt(middle * (1.0 - middle) / self._cool_down):
                 self._recovered()
                 return None
         if standing.severity == "alarm":

@@ -17,16 +17,17 @@ class Ask:
 
     Attributes
     ----------
-    event : the drift that it answers; of a rollback or a refinement, the drift that the version was made for.
+    event : the drift that it answers; of a rollback or a refinement, the drift that the version was made for; None of a
+        challenge, and of what follows one.
     attempt : from 1, for this event and this purpose.
     action : what the trainer shall do.
-    purpose : 'drift', 'refinement' or 'rollback'.
+    purpose : 'drift', or which refinement, challenge or rollback.
     reason : for a person; empty for 'drift', where the event says it.
     target : of a rollback, the version to go back to.
     newest : labelled records that the window is cut to; None for as many as are remembered.
     """
 
-    event: DriftEvent
+    event: DriftEvent | None
     attempt: int
     action: JobAction = "retrain-onset"
     purpose: str = "drift"
@@ -40,9 +41,14 @@ class Ask:
         return self.action not in ("recall", "rollback")
 
     @property
+    def event_id(self) -> str | None:
+        """Of the drift."""
+        return self.event.event_id if self.event is not None else None
+
+    @property
     def job_id(self) -> str:
         """The same for the same cause, attempt and action, so that a replay asks for nothing twice."""
-        said = f"{self.event.event_id}|{self.attempt}"
+        said = f"{self.event_id or ''}|{self.attempt}"
         if self.purpose != "drift" or not self.trains:
             said += f"|{self.purpose}|{self.action}|{self.target}"
         return "job-" + hashlib.sha256(said.encode()).hexdigest()[:16]
@@ -55,7 +61,7 @@ class Ask:
 class AskState(msgspec.Struct):
     """An `Ask` in a snapshot; what the first versions did not keep has defaults."""
 
-    event: dict[str, Any]
+    event: dict[str, Any] | None
     attempt: int
     action: JobAction = "retrain-onset"
     purpose: str = "drift"
@@ -67,7 +73,7 @@ class AskState(msgspec.Struct):
 def stored(ask: Ask) -> AskState:
     """As a snapshot keeps it."""
     return AskState(
-        ask.event.model_dump(), ask.attempt, ask.action, ask.purpose, ask.reason, ask.target, ask.newest
+        stored_event(ask.event), ask.attempt, ask.action, ask.purpose, ask.reason, ask.target, ask.newest
     )  # fmt: skip
 
 
@@ -84,8 +90,15 @@ def restored(state: AskState) -> Ask:
     )
 
 
-def restored_event(event: dict[str, Any]) -> DriftEvent:
+def stored_event(event: DriftEvent | None) -> dict[str, Any] | None:
+    """As a snapshot keeps it."""
+    return event.model_dump() if event is not None else None
+
+
+def restored_event(event: dict[str, Any] | None) -> DriftEvent | None:
     """An event of a snapshot. Raises DamagedState."""
+    if event is None:
+        return None
     try:
         return DriftEvent.model_validate(event)
     except ValidationError as error:

@@ -1,17 +1,18 @@
 """When a drift event becomes a job, and of what kind."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import msgspec
 
 from driftline.records.loop import DriftEvent, JobAction, ModelEvent, ModelEventKind
 from driftline.spec.policy import Action, PolicySpec
 from monitoring.policy import ask as asks
+from monitoring.policy import challenge as challenges
 from monitoring.policy import probation as probations
 from monitoring.policy import refinement as refinements
 from monitoring.policy.ask import Ask, AskState
+from monitoring.policy.challenge import Challenge, ChallengeState
+from monitoring.policy.interface import LabelledSince, Record, unknown
 from monitoring.policy.probation import Probation, ProbationState
 from monitoring.policy.refinement import Refinement, RefinementState
 from monitoring.policy.training_budget import TrainingBudget
@@ -27,15 +28,9 @@ _ANSWERED = 1_000
 # Share of a version's life that a drift must cover to be a matter of the version, not of the world.
 _WHOLE_LIFE = 0.8
 
-LabelledSince = Callable[[DriftEvent], int]
-"""Labelled records known since an event's onset."""
 
-Record = Callable[[int], tuple[int, int]]
-"""Outcomes of a version so far, and how many of them were right."""
-
-
-def _unknown(version: int) -> tuple[int, int]:
-    return 0, 0
+def _version(ask: Ask) -> int | None:
+    return ask.event.model_version if ask.event is not None else None
 
 
 def action_at(spec: PolicySpec, event: DriftEvent) -> Action:
@@ -45,42 +40,6 @@ def action_at(spec: PolicySpec, event: DriftEvent) -> Action:
         return chosen
     severe = _SEVERITY[event.severity] >= _SEVERITY[spec.minimum_severity]
     return "retrain-onset" if severe and event.kind.value in spec.retrain_on else "notify"
-
-
-class Policy(Protocol):
-    """What to do about drift. Told of everything that happens, asked after every batch whether a job is due."""
-
-    def drifted(self, event: DriftEvent) -> None:
-        """The monitor said this; the same event comes again when it is updated. Closed ones are told to `over`."""
-
-    def over(self, event_id: str) -> None:
-        """That drift is over without a retraining."""
-
-    def installed(self, version: int) -> None:
-        """The detectors now watch this version."""
-
-    def happened(self, event: ModelEvent, labelled: int) -> None:
-        """Something happened to a version, when `labelled` labelled records had been seen.
-
-        An event may be told again at any time, and must then change nothing.
-        """
-
-    def tells(self, event: DriftEvent) -> bool:
-        """Whether people and programs hear of this event."""
-
-    def due(self, labelled: int, since: LabelledSince, now_ms: int = 0, record: Record = _unknown) -> Ask | None:
-        """The job to ask for now, which then counts as asked.
-
-        Parameters
-        ----------
-        labelled : labelled records seen so far.
-        """
-
-    def snapshot(self) -> bytes:
-        """Everything that decides what it says next, without pickle."""
-
-    def restore(self, state: bytes) -> None:
-        """Become what a snapshot said. Raises DamagedState."""
 
 
 @dataclass(slots=True)
@@ -93,7 +52,7 @@ class Jobs:
     refused: int = 0
     failed: int = 0
     unfit: int = 0
-    """Looks into the archive, and at the version before, that changed nothing."""
+    """Looks into the archive, at the version before, and at what the newest records teach, that changed nothing."""
 
 
 class _PolicyState(msgspec.Struct):
@@ -111,6 +70,8 @@ class _PolicyState(msgspec.Struct):
     spent: dict[str, int] = {}
     refinement: RefinementState | None = None
     probation: ProbationState | None = None
+    challenge: ChallengeState | None = None
+    sensors: list[str] = []
 
 
 @dataclass(slots=True)
@@ -124,6 +85,7 @@ class RetrainingPolicy:
     standing: then the same event asks again, the longer the later, every other time on the newer half of the window.
 
     A version that a drift brought in is watched: see `monitoring.policy.probation` and `monitoring.policy.refinement`.
+    Any version may be challenged without a drift: see `monitoring.policy.challenge`.
 
     Parameters
     ----------
@@ -147,11 +109,16 @@ class RetrainingPolicy:
     _spent: dict[str, int] = field(default_factory=dict)
     _refinement: Refinement | None = None
     _probation: Probation | None = None
+    _challenge: Challenge | None = None
+    _sensors: set[str] = field(default_factory=set)
 
     def tells(self, event: DriftEvent) -> bool:
         return action_at(self.spec, event) != "nothing"
 
     def drifted(self, event: DriftEvent) -> None:
+        self._sensors.discard(event.event_id)
+        if event.cause == "sensor":
+            self._sensors.add(event.event_id)
         action = action_at(self.spec, event)
         if action in ("nothing", "notify"):
             return
@@ -162,7 +129,7 @@ class RetrainingPolicy:
         if event.state == "updated" and event.event_id in self._answered and event.event_id not in self._waiting:
             # It has asked and was answered; if it may ask again, `_verdict` has seen to that.
             return
-        if self.open is None or self.open.event.event_id != event.event_id:
+        if self.open is None or self.open.event_id != event.event_id:
             if (known := self._waiting.get(event.event_id)) is not None:
                 self._waiting[event.event_id] = replace(known, event=event)
                 return
@@ -172,16 +139,23 @@ class RetrainingPolicy:
 
     def over(self, event_id: str) -> None:
         self._waiting.pop(event_id, None)
-        if self.open is not None and self.open.event.event_id == event_id:
+        if event_id in self._sensors:
+            # What was answered to broken sensors says nothing of the version: its record begins anew.
+            self._sensors.discard(event_id)
+            self._challenge = None
+        if self.open is not None and self.open.event_id == event_id:
             self._open_is_over = True
 
     def installed(self, version: int) -> None:
         self._version = version
-        self._waiting = {key: ask for key, ask in self._waiting.items() if ask.event.model_version == version}
+        self._sensors.clear()
+        self._waiting = {key: ask for key, ask in self._waiting.items() if _version(ask) == version}
         if self._refinement is not None and self._refinement.version != version:
             self._refinement = None
         if self._probation is not None and self._probation.version != version:
             self._probation = None
+        if self._challenge is not None and self._challenge.version != version:
+            self._challenge = None
 
     def happened(self, event: ModelEvent, labelled: int) -> None:
         if self.open is not None and event.job_id == self.open.job_id:
@@ -191,19 +165,22 @@ class RetrainingPolicy:
             self._quiet_until = max(self._quiet_until, labelled + self.spec.cool_down_records)
         self._sequence = max(self._sequence, event.sequence)
 
-    def due(self, labelled: int, since: LabelledSince, now_ms: int = 0, record: Record = _unknown) -> Ask | None:
+    def due(self, labelled: int, since: LabelledSince, now_ms: int = 0, record: Record = unknown) -> Ask | None:
         if self.open is not None:
             return None
         if (ask := self._rollback(record)) is not None:
             return self._asked(ask, 0, labelled)
         if self._refinement is not None:
             self._refinement.begin(record)
+        if self._challenge is None and self._version is not None:
+            self._challenge = Challenge.of(self._version, labelled, self.spec.challenge_records, record)
         if labelled < self._quiet_until:
             return None
         budget = TrainingBudget(self.spec.maximum_trainings_per_day, self._spent)
         may_train = budget.allows(now_ms)
         self._spent = budget.spent
         for event_id, waiting in self._waiting.items():
+            assert waiting.event is not None, "what waits is a drift"
             rows = since(waiting.event)
             ask = self._next_step(waiting, rows, labelled)
             if rows < self._wanted(ask) or (ask.trains and not may_train):
@@ -212,14 +189,12 @@ class RetrainingPolicy:
             if ask.trains:
                 budget.spend(ask.job_id, now_ms)
             return self._asked(ask, rows, labelled)
-        if self._refinement is None or not self.spec.refine or not may_train or self._waiting:
+        if not may_train or self._waiting:
             return None
-        window = min(self.spec.window, self.spec.maximum_window)
-        ask = self._refinement.due(labelled, self.spec.refine, window, self.spec.target_accuracy, record)
+        ask = self._refined(labelled, record) or self._challenged(labelled, record)
         if ask is None:
             return None
         budget.spend(ask.job_id, now_ms)
-        self._refinement.asked(ask, labelled)
         return self._asked(ask, ask.newest or 0, labelled)
 
     def snapshot(self) -> bytes:
@@ -238,6 +213,8 @@ class RetrainingPolicy:
                 spent=self._spent,
                 refinement=refinements.stored(self._refinement) if self._refinement is not None else None,
                 probation=probations.stored(self._probation) if self._probation is not None else None,
+                challenge=challenges.stored(self._challenge) if self._challenge is not None else None,
+                sensors=sorted(self._sensors),
             )
         )
 
@@ -245,12 +222,14 @@ class RetrainingPolicy:
         known, _ = unpack("policy", state, _PolicyState)
         self.jobs, self._answered = known.jobs, known.answered
         self.open = asks.restored(known.open) if known.open is not None else None
-        self._waiting = {ask.event.event_id: ask for ask in map(asks.restored, known.waiting)}
+        self._waiting = {ask.event_id: ask for ask in map(asks.restored, known.waiting) if ask.event_id is not None}
         self._quiet_until, self._sequence, self._version = known.quiet_until, known.sequence, known.version
         self._open_is_over = known.open_is_over
         self._open_rows, self._open_at, self._spent = known.open_rows, known.open_at, known.spent
         self._refinement = refinements.restored(known.refinement) if known.refinement is not None else None
         self._probation = probations.restored(known.probation) if known.probation is not None else None
+        self._challenge = challenges.restored(known.challenge) if known.challenge is not None else None
+        self._sensors = set(known.sensors)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -276,10 +255,11 @@ class RetrainingPolicy:
         """The ask as it stands with so many labelled records since the onset."""
         if ask.action == "recall" and rows >= self.spec.minimum_labels:
             # Such a training asks the archive too.
+            assert ask.event is not None, "a recall answers a drift"
             action = self._training(ask.event)
             ask = replace(ask, action=action) if action == "retrain-onset" else ask
         if ask.action in ("retrain-window", "continue"):
-            return replace(ask, newest=min(self.spec.window, self.spec.maximum_window))
+            return replace(ask, newest=self._window)
         made, half = self._refinement, rows // 2
         if ask.action == "retrain-onset" and ask.attempt % 2 == 0 and half >= self.spec.minimum_labels:
             # The world may have changed again since the onset: a drift that stands is told once.
@@ -288,6 +268,27 @@ class RetrainingPolicy:
             # The version never was good: it was made of too little of its world, all of which is known still.
             return replace(ask, newest=min(made.rows + labelled - made.at, self.spec.maximum_window))
         return ask
+
+    def _refined(self, labelled: int, record: Record) -> Ask | None:
+        if self._refinement is None or not self.spec.refine:
+            return None
+        ask = self._refinement.due(labelled, self.spec.refine, self._window, self.spec.target_accuracy, record)
+        if ask is not None:
+            self._refinement.asked(ask, labelled)
+        return ask
+
+    def _challenged(self, labelled: int, record: Record) -> Ask | None:
+        # What broken sensors send teaches nothing about the world.
+        if self._challenge is None or not self.spec.challenge_records or self._sensors:
+            return None
+        return self._challenge.due(
+            labelled, self.spec.challenge_records, self.spec.target_accuracy, self._window, record
+        )
+
+    @property
+    def _window(self) -> int:
+        """Newest labelled records that a training without an onset learns from."""
+        return min(self.spec.window, self.spec.maximum_window)
 
     def _asked(self, ask: Ask, rows: int, labelled: int) -> Ask:
         self.open, self._open_is_over = ask, False
@@ -307,21 +308,26 @@ class RetrainingPolicy:
     def _verdict(self, ask: Ask, event: ModelEvent, labelled: int) -> None:
         self.open = None
         name = {ModelEventKind.ROLLED_BACK: "recalled"}.get(event.kind, event.kind.value)
-        if event.kind is ModelEventKind.REFUSED and not ask.trains:
+        trained = ask.trains and event.trained
+        if event.kind is ModelEventKind.REFUSED and not trained:
             name = "unfit"
         setattr(self.jobs, name, getattr(self.jobs, name) + 1)
-        if event.kind is ModelEventKind.RECALLED:
+        if event.kind is ModelEventKind.RECALLED or not trained:
             self._spent.pop(ask.job_id, None)
-        if ask.purpose == "drift":
+        if ask.purpose == "drift" and ask.event is not None:
             self._answered.pop(ask.event.event_id, None)
             self._answered[ask.event.event_id] = ask.attempt
             while len(self._answered) > _ANSWERED:
                 del self._answered[next(iter(self._answered))]
         if event.kind.changes_champion:
             self._changed(ask, event)
-            self._quiet_until = labelled + self.spec.cool_down_records
-        elif ask.purpose == "drift":
-            self._stays(ask, event.kind, labelled)
+            # A cool-down spares trainings. What was recalled cost none, and if it does not fit either, the next drift
+            # of which there is proof must not wait for it.
+            self._quiet_until = labelled + (self.spec.cool_down_records if event.kind is ModelEventKind.PROMOTED else 0)
+        elif ask.purpose == "drift" and ask.event is not None:
+            self._stays(ask, ask.event, event.kind, labelled)
+        elif ask.action == "challenge" and self._challenge is not None:
+            self._challenge.withstood(labelled, self.spec.challenge_records)
 
     def _changed(self, ask: Ask, event: ModelEvent) -> None:
         self._refinement = self._probation = None
@@ -332,20 +338,20 @@ class RetrainingPolicy:
             own = ask.newest if ask.action == "retrain-onset" else None
             self._refinement = Refinement(event.version, ask.event, max(own or self._open_rows, 1), self._open_at)
 
-    def _stays(self, ask: Ask, kind: ModelEventKind, labelled: int) -> None:
+    def _stays(self, ask: Ask, drift: DriftEvent, kind: ModelEventKind, labelled: int) -> None:
         """The model in service stays: the same drift asks again, if it still stands."""
         again, pause = replace(ask, attempt=ask.attempt + 1, newest=None), self.spec.cool_down_records
         pause *= 2 ** min(ask.attempt - 1, _MOST_DOUBLINGS[kind])
         if ask.trains:
-            again = replace(again, action=self._training(ask.event))
+            again = replace(again, action=self._training(drift))
             if kind is ModelEventKind.REFUSED and 0 < self._open_rows < pause:
                 # By then as much again is known of the new world.
                 pause = min(self._open_rows, self.spec.cool_down_records)
-        elif action_at(self.spec, ask.event) != "recall":
+        elif action_at(self.spec, drift) != "recall":
             # Nothing archived fits. That was quick and has cost nothing, so the training waits for its labels only.
-            again, pause = replace(ask, action=self._training(ask.event)), 0
+            again, pause = replace(ask, action=self._training(drift)), 0
         else:
             pause = self.spec.cool_down_records * 2 ** min(ask.attempt - 1, _MOST_DOUBLINGS[ModelEventKind.FAILED])
         self._quiet_until = max(self._quiet_until, labelled + pause)
-        if not self._open_is_over and self._version in (None, ask.event.model_version):
-            self._waiting.setdefault(ask.event.event_id, again)
+        if not self._open_is_over and self._version in (None, drift.model_version):
+            self._waiting.setdefault(drift.event_id, again)

@@ -10,7 +10,7 @@ from monitoring.policy.ask import Ask
 def retraining_job(
     ask: Ask,
     history: History,
-    onset: Moment,
+    onset: Moment | None,
     *,
     stream: str,
     version: int,
@@ -18,20 +18,25 @@ def retraining_job(
     label_ends: Mapping[int, int],
     now_ms: int,
 ) -> RetrainingJob:
-    """The job, with a window from the onset until now, or of the newest records, as far back as is remembered."""
-    start = onset if ask.newest is None else history.newest(ask.newest)
+    """The job, with a window from the onset until now, or of the newest records, as far back as is remembered.
+
+    Without an onset the ask says how many of the newest.
+    """
+    start = onset if onset is not None and ask.newest is None else history.newest(ask.newest or 0)
     place = history.place(start, feature_ends, label_ends)
     features = {p: (place.features.get(p, end), end) for p, end in feature_ends.items()}
     labels = {p: (place.labels.get(p, end), end) for p, end in label_ends.items()}
-    again = f" (attempt {ask.attempt})" if ask.attempt > 1 else ""
-    drift = f"{ask.event.kind.value} drift, {ask.event.severity}{again}: {ask.event.summary}"
+    reason, event = ask.reason, ask.event
+    if not reason and event is not None:
+        again = f" (attempt {ask.attempt})" if ask.attempt > 1 else ""
+        reason = f"{event.kind.value} drift, {event.severity}{again}: {event.summary}"
     return RetrainingJob(
         job_id=ask.job_id,
         stream=stream,
         requested_by="policy",
-        reason=ask.reason or drift,
+        reason=reason,
         requested_at=now_ms,
-        drift_event_id=ask.event.event_id,
+        drift_event_id=ask.event_id,
         champion_version=version,
         window=Window(features=features, labels=labels),
         labelled_records=history.labelled_within(features, labels),

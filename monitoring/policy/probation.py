@@ -8,7 +8,7 @@ import msgspec
 
 from driftline.records.loop import DriftEvent, ModelEvent
 from monitoring.concept.changepoint import Baseline, known_split
-from monitoring.policy.ask import Ask, restored_event
+from monitoring.policy.ask import Ask, restored_event, stored_event
 
 # Outcomes before the first look: fewer cannot be clear, unless nearly all are wrong.
 _FEWEST = 20
@@ -26,7 +26,7 @@ class Probation:
     Parameters
     ----------
     version, former : the version, and the one before.
-    event : the drift it was made for.
+    event : the drift it was made for; None where a challenge brought it in.
     rows : records on which the gate compared the two; `promised` and `before` are their accuracies there.
     most : outcomes after which it has passed.
     seen, right : outcomes and right ones of the version before this service (a recalled version has a past); None
@@ -35,7 +35,7 @@ class Probation:
 
     version: int
     former: int
-    event: DriftEvent
+    event: DriftEvent | None
     rows: int
     promised: float
     before: float
@@ -108,7 +108,7 @@ class ProbationState(msgspec.Struct):
 
     version: int
     former: int
-    event: dict[str, Any]
+    event: dict[str, Any] | None
     rows: int
     promised: float
     before: float
@@ -120,7 +120,7 @@ class ProbationState(msgspec.Struct):
 def stored(probation: Probation) -> ProbationState:
     """As a snapshot keeps it."""
     return ProbationState(
-        probation.version, probation.former, probation.event.model_dump(), probation.rows, probation.promised,
+        probation.version, probation.former, stored_event(probation.event), probation.rows, probation.promised,
         probation.before, probation.most, probation.seen, probation.right,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from driftline.records.loop import DriftEvent
-from monitoring.policy.ask import Ask, restored_event
+from monitoring.policy.ask import Ask, restored_event, stored_event
 
 # Less than twice the records would bring next to nothing.
 _FEWEST_TIMES = 2.0
@@ -24,7 +24,7 @@ class Refinement:
     Parameters
     ----------
     version : in service.
-    event : the drift it was made for.
+    event : the drift it was made for; None where a challenge brought it in.
     rows : labelled records it was made of.
     at : labelled records of the stream when it was asked for.
     tried : refinements asked for.
@@ -32,7 +32,7 @@ class Refinement:
     """
 
     version: int
-    event: DriftEvent
+    event: DriftEvent | None
     rows: int
     at: int
     tried: int = 0
@@ -92,7 +92,7 @@ class RefinementState(msgspec.Struct):
     """A `Refinement` in a snapshot."""
 
     version: int
-    event: dict[str, Any]
+    event: dict[str, Any] | None
     rows: int
     at: int
     tried: int
@@ -104,7 +104,7 @@ def stored(refinement: Refinement) -> RefinementState:
     """As a snapshot keeps it."""
     return RefinementState(
         refinement.version,
-        refinement.event.model_dump(),
+        stored_event(refinement.event),
         refinement.rows,
         refinement.at,
         refinement.tried,

@@ -130,6 +130,14 @@ class TestTheEvaluationIsPriorKnowledge:
         assert found[0][1].whole_life
         assert found[0][1].onset.number == 0
 
+    @pytest.mark.parametrize("step", [1, 3, 6, 12, 100])
+    @pytest.mark.parametrize("held_out", [20, 50, 400])
+    def test_the_worse_it_is_the_sooner(self, step: int, held_out: int) -> None:
+        watch = monitor(error_rate=0.05, held_out_rows=held_out)
+        wrong = np.ones(100, dtype=bool)
+        found = [f for at in range(0, 100, step) for _, f in run(watch, wrong[at : at + step], at)]
+        assert [(f.severity, f.onset.number, f.whole_life) for f in found] == [("alarm", 0, True)]
+
     def test_a_small_excess_over_it_is_not(self) -> None:
         rng = np.random.default_rng(10)
         assert run(monitor(error_rate=0.10, held_out_rows=5_000), rng.random(5_000) < 0.15) == []
@@ -140,6 +148,39 @@ class TestTheEvaluationIsPriorKnowledge:
         found = run(monitor(error_rate=0.05, held_out_rows=200), wrong)
         assert found[0][0] <= 90
         assert abs(found[0][1].onset.number - 30) <= 5
+
+
+class TestErrorsThatHangTogether:
+    """As where labels come in runs: a version is wrong for a while, then right for a while."""
+
+    @staticmethod
+    def outcomes(seed: int, n: int) -> NDArray[np.bool_]:
+        rng = np.random.default_rng(seed)
+        lengths = rng.geometric(1 / 25, size=n)
+        return np.repeat(rng.random(n) < 0.25, lengths)[:n]
+
+    def rings(self, *, inherit: bool) -> int:
+        """Of twenty versions, each as good as the one before, how many are said to have turned bad?"""
+        former, rung = monitor(error_rate=0.25, held_out_rows=400), 0
+        run(former, self.outcomes(0, 20_000))
+        for seed in range(1, 21):
+            watch = monitor(error_rate=0.25, held_out_rows=400)
+            if inherit:
+                watch.inherit(former)
+            rung += bool(run(watch, self.outcomes(seed, 1_000)))
+        return rung
+
+    def test_a_new_version_knows_that_they_do(self) -> None:
+        assert self.rings(inherit=True) <= 1
+        assert self.rings(inherit=False) >= 5
+
+    def test_and_a_version_of_which_nothing_is_right_is_found_still(self) -> None:
+        former, watch = (monitor(error_rate=0.25, held_out_rows=400) for _ in range(2))
+        run(former, self.outcomes(0, 20_000))
+        watch.inherit(former)
+        ((at, found),) = run(watch, np.ones(600, dtype=bool))
+        assert (found.severity, found.whole_life) == ("alarm", True)
+        assert at <= 500
 
 
 class TestOneEventAChange:

@@ -65,6 +65,17 @@ class TestWhatAsksForARetraining:
         assert due(watch, 1_000) is not None
 
 
+def after(kind: ModelEventKind, labelled: int) -> RetrainingPolicy:
+    """A policy whose first job has put version 2 into service."""
+    watch = policy()
+    watch.drifted(drift("e1"))
+    ask = due(watch, 1_000)
+    assert ask is not None
+    watch.happened(verdict(kind, ask.job_id, sequence=2), labelled)
+    watch.installed(2)
+    return watch
+
+
 class TestItWaits:
     def test_for_enough_labels_since_the_onset(self) -> None:
         watch = policy()
@@ -91,17 +102,16 @@ class TestItWaits:
         assert second is not None
         assert second.event.event_id == "e2"
 
-    @pytest.mark.parametrize("kind", [ModelEventKind.PROMOTED, ModelEventKind.RECALLED])
-    def test_for_the_cool_down_after_a_change(self, kind: ModelEventKind) -> None:
-        watch = policy()
-        watch.drifted(drift("e1"))
-        ask = due(watch, 1_000)
-        assert ask is not None
-        watch.happened(verdict(kind, ask.job_id, sequence=2), 1_100)
-        watch.installed(2)
+    def test_for_the_cool_down_after_a_promotion(self) -> None:
+        watch = after(ModelEventKind.PROMOTED, 1_100)
         watch.drifted(drift("e2", version=2))
         assert due(watch, 1_599) is None
         assert due(watch, 1_600) is not None
+
+    def test_for_nothing_after_a_recall_which_cost_nothing(self) -> None:
+        watch = after(ModelEventKind.RECALLED, 1_100)
+        watch.drifted(drift("e2", version=2))
+        assert due(watch, 1_101) is not None
 
     def test_for_the_cool_down_after_somebody_elses_change_once(self) -> None:
         watch = policy()
