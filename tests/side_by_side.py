@@ -20,6 +20,7 @@ WITH_BROKERS = {
     "streams": (
         "tests/e2e/",
         "tests/backtest/test_recording.py",
+        "tests/cli/test_drift.py",
         "tests/cli/test_errors.py",
         "tests/cli/test_labels_wanted.py",
         "tests/cli/test_report.py",
