@@ -2,13 +2,13 @@
 
 from typing import Any, cast
 
-from kafka.errors import InvalidProducerEpochError, KafkaError, KafkaTimeoutError, ProducerFencedError
+from kafka.errors import InvalidProducerEpochError, KafkaError, KafkaTimeoutError, ProducerFencedError, UnknownError
 
 from driftline.kafka.connect import NoCluster
 from driftline.kafka.interface import Fenced, KafkaFault, Offsets, Outgoing, Reader, Replaced
 from driftline.kafka.kafka_python import internals
 from driftline.kafka.kafka_python.connecting import open_producer
-from driftline.kafka.kafka_python.fencing import timed_out
+from driftline.kafka.kafka_python.fencing import taken_over
 from driftline.kafka.kafka_python.reader import LOST_MEMBERSHIP, GroupReader, lost_membership, to_kafka_offsets
 
 # A transaction that its owner abandoned (kill -9, cut network) holds back every read_committed reader until it times
@@ -179,12 +179,19 @@ class TransactionalWriter:
                 return lost_membership(candidate)
         if isinstance(error, KafkaFault):
             return error
+        if isinstance(cause or error, UnknownError):
+            # What a coordinator answers that is being asked for this name by two at once.
+            return self._fenced(cause or error, settled=False)
         return KafkaFault(f"the transaction failed: {cause or error}")
 
-    def _fenced(self, error: BaseException) -> Fenced:
+    def _fenced(self, error: BaseException, *, settled: bool = True) -> KafkaFault:
+        """`settled`: that it was fenced is sure, and only the reason is not."""
         producer_id, epoch, open_there = internals.producer_identity(self._producer)
         self._give_up()
-        if open_there and timed_out(self._common, self._name, producer_id, epoch):
+        taken = taken_over(self._common, self._name, producer_id, epoch) if open_there else settled
+        if not taken and not settled:
+            return KafkaFault(f"the transaction failed: {error}")
+        if not taken:
             return Fenced(f"the transaction was open for longer than {self._timeout_ms / 1000:g} s and was aborted")
         self._replaced = Replaced(f"another process has taken the transactional id {self._name}: {error}")
         return self._replaced
