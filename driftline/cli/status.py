@@ -50,7 +50,7 @@ def status(spec: SpecOption = DEFAULT_SPEC, report: ReportOption = None) -> None
         {
             "stream": stream,
             "champion": champion.version if champion else None,
-            "estimated": quality,
+            **({"estimated": quality} if quality else {}),
             "services": {one.instance: {"ready": one.ready, "message": one.message, **one.detail} for one in looks},
         },
     )
