@@ -18,7 +18,6 @@ from monitoring.policy.refinement import Refinement, RefinementState
 from monitoring.policy.training_budget import TrainingBudget
 from monitoring.store.encoding import pack, unpack
 
-_SEVERITY = {"warning": 0, "alarm": 1}
 # A drift whose trainings keep failing, or that no archived version answers, asks at most every 2^6 = 64 cool-downs: a
 # fault must not burn the machine, and must not end the loop for ever either. One whose candidates are refused asks at
 # least every other cool-down: there is more to learn from each time, and until then the loop answers badly.
@@ -31,15 +30,6 @@ _WHOLE_LIFE = 0.8
 
 def _version(ask: Ask) -> int | None:
     return ask.event.model_version if ask.event is not None else None
-
-
-def action_at(spec: PolicySpec, event: DriftEvent) -> Action:
-    """What the specification wants done at an event of this kind and severity."""
-    chosen: Action | None = getattr(getattr(spec.actions, event.kind.value), event.severity)
-    if chosen is not None:
-        return chosen
-    severe = _SEVERITY[event.severity] >= _SEVERITY[spec.minimum_severity]
-    return "retrain-onset" if severe and event.kind.value in spec.retrain_on else "notify"
 
 
 @dataclass(slots=True)
@@ -78,8 +68,8 @@ class _PolicyState(msgspec.Struct):
 class RetrainingPolicy:
     """The default policy: one job at a time, only for drift that counts, and only with enough labels to learn from.
 
-    What is done at an event says `action_at`. A drift that asks for a training first asks the archive, as soon as
-    `minimum_labels_recall` labelled records are known since its onset, and for the training with `minimum_labels`. No
+    What is done at an event says `PolicySpec.action_at`. A drift that asks for a training first asks the archive, as soon
+    as `minimum_labels_recall` labelled records are known since its onset, and for the training with `minimum_labels`. No
     job is asked for while another is open, nor within `cool_down_records` labelled records after a verdict, nor a
     training beyond `maximum_trainings_per_day`. A job whose candidate was refused, or that failed, leaves its drift
     standing: then the same event asks again, the longer the later, every other time on the newer half of the window.
@@ -113,13 +103,13 @@ class RetrainingPolicy:
     _sensors: set[str] = field(default_factory=set)
 
     def tells(self, event: DriftEvent) -> bool:
-        return action_at(self.spec, event) != "nothing"
+        return self._action(event) != "nothing"
 
     def drifted(self, event: DriftEvent) -> None:
         self._sensors.discard(event.event_id)
         if event.cause == "sensor":
             self._sensors.add(event.event_id)
-        action = action_at(self.spec, event)
+        action = self._action(event)
         if action in ("nothing", "notify"):
             return
         if event.cause == "sensor":
@@ -239,8 +229,11 @@ class RetrainingPolicy:
         early = self.spec.minimum_labels_recall < self.spec.minimum_labels
         return self.recall and early and self._version is not None and self._version > 1
 
+    def _action(self, event: DriftEvent) -> Action:
+        return self.spec.action_at(event.kind.value, event.severity)
+
     def _training(self, event: DriftEvent) -> JobAction:
-        action = action_at(self.spec, event)
+        action = self._action(event)
         assert action != "nothing"
         assert action != "notify", "such an event never asks"
         return action
@@ -347,7 +340,7 @@ class RetrainingPolicy:
             if kind is ModelEventKind.REFUSED and 0 < self._open_rows < pause:
                 # By then as much again is known of the new world.
                 pause = min(self._open_rows, self.spec.cool_down_records)
-        elif action_at(self.spec, drift) != "recall":
+        elif self._action(drift) != "recall":
             # Nothing archived fits. That was quick and has cost nothing, so the training waits for its labels only.
             again, pause = replace(ask, action=self._training(drift)), 0
         else:

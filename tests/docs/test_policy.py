@@ -9,8 +9,6 @@ import yaml
 
 from driftline.records import DriftKind
 from driftline.spec import PolicySpec, parse_spec
-from monitoring.policy.decision import action_at
-from tests.monitoring.policy.test_policy import drift
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
 EXAMPLES = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
@@ -30,14 +28,14 @@ def test_each_example_is_a_specification_that_differs_from_the_default(example: 
 
 def test_the_first_does_what_the_page_says() -> None:
     policy = policy_of(EXAMPLES[0])
-    assert [action_at(policy, drift(kind=kind, severity=severity)) for kind, severity in [
+    assert [policy.action_at(kind.value, severity) for kind, severity in [
         (DriftKind.CONCEPT, "warning"), (DriftKind.CONCEPT, "alarm"), (DriftKind.DATA, "alarm"),
         (DriftKind.DATA, "warning"), (DriftKind.PRIOR, "alarm"), (DriftKind.PREDICTION, "alarm"),
     ]] == ["recall", "retrain-onset", "notify", "nothing", "retrain-window", "notify"]  # fmt: skip
 
 
 def test_watching_only_trains_nothing() -> None:
-    assert action_at(policy_of(EXAMPLES[-1]), drift()) == "notify"
+    assert policy_of(EXAMPLES[-1]).action_at("concept", "alarm") == "notify"
 
 
 def test_the_page_names_every_knob_and_its_default() -> None:

@@ -30,7 +30,6 @@ from driftline.records import (
     Window,
 )
 from driftline.spec.policy import PolicySpec
-from monitoring.policy.decision import action_at
 
 EVIL = "<script>alert(1)</script>$x$"
 POLICY = PolicySpec()
@@ -194,14 +193,6 @@ class TestWords:
         policy = PolicySpec.model_validate({"actions": {"data": {"alarm": "recall"}}, "minimum_severity": "warning"})
         assert "wants `recall`" in what_was_done(case(event(kind="data")), policy)[0][1]
         assert "wants `retrain-onset`" in what_was_done(case(event(severity="warning")), policy)[0][1]
-
-    @pytest.mark.parametrize("spec", [{}, {"minimum_severity": "warning", "actions": {"prior": {"warning": "recall"}}}])
-    def test_what_is_said_to_be_wanted_is_what_the_monitor_does(self, spec: dict[str, object]) -> None:
-        policy = PolicySpec.model_validate(spec)
-        for kind in ("concept", "data", "prediction", "prior"):
-            for severity in ("warning", "alarm"):
-                told = event(kind=kind, severity=severity)
-                assert policy.action_at(kind, severity) == action_at(policy, told)
 
     def test_tell_how_it_unfolded(self) -> None:
         lines = how_it_unfolded(case(event(), event(at=30, state="updated", revision=1, grown=True)))
