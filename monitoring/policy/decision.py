@@ -68,11 +68,12 @@ class _PolicyState(msgspec.Struct):
 class RetrainingPolicy:
     """The default policy: one job at a time, only for drift that counts, and only with enough labels to learn from.
 
-    What is done at an event says `PolicySpec.action_at`. A drift that asks for a training first asks the archive, as soon
-    as `minimum_labels_recall` labelled records are known since its onset, and for the training with `minimum_labels`. No
-    job is asked for while another is open, nor within `cool_down_records` labelled records after a verdict, nor a
-    training beyond `maximum_trainings_per_day`. A job whose candidate was refused, or that failed, leaves its drift
-    standing: then the same event asks again, the longer the later, every other time on the newer half of the window.
+    What is done at an event says `PolicySpec.action_at`. A drift that asks for a training first asks the archive, as
+    soon as `minimum_labels_recall` labelled records are known since its onset, and for the training with
+    `minimum_labels`. No job is asked for while another is open, nor within `cool_down_records` labelled records after a
+    new version came into service, nor a training beyond `maximum_trainings_per_day`. A job whose candidate was refused,
+    or that failed, leaves its drift standing: then the same event asks again, the longer the later, every other time on
+    the newer half of the window.
 
     A version that a drift brought in is watched: see `monitoring.policy.probation` and `monitoring.policy.refinement`.
     Any version may be challenged without a drift: see `monitoring.policy.challenge`.
