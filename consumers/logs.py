@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class AnswerLog:
-    """Quiet while all is well: at level info, a line a swap, and one in ten seconds for each reason of dead letters.
+    """Quiet while all is well: at level info, a line a swap, and one in ten seconds for all dead letters.
 
     Parameters
     ----------
@@ -57,18 +57,20 @@ class AnswerLog:
             )
 
     def _refuse(self, done: Decoded) -> None:
-        first = {reject.reason.value: reject for reject in reversed(done.rejects)}
+        """One line for all reasons: a flood of every kind of bad record is no reason for a flood of lines."""
         self._refused.update(reject.reason.value for reject in done.rejects)
-        for reason, reject in first.items():
-            if self._sparing.times(reason):
-                log.warning(
-                    "records refused",
-                    reason=reason,
-                    since_the_last_such_line=self._refused.pop(reason),
-                    partition=reject.partition,
-                    offset=reject.offset,
-                    detail=reject.detail,
-                )
+        if not self._sparing.times("refused"):
+            return
+        example = done.rejects[0]
+        log.warning(
+            "records refused",
+            since_the_last_such_line=dict(self._refused.most_common()),
+            reason=example.reason.value,
+            partition=example.partition,
+            offset=example.offset,
+            detail=example.detail,
+        )
+        self._refused.clear()
 
 
 def _spans(done: Decoded) -> dict[int, list[int]]:

@@ -80,10 +80,16 @@ def simulate(
     records: Annotated[int | None, typer.Option(min=1, help="Records in all; without end by default.")] = None,
     rate: Annotated[str | None, typer.Option(help="Records a second, or 'max'; overrides the plan's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Overrides the plan's.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the first RECORDS as a CSV instead: rows for a first model. Nothing is sent."),
+    ] = None,
     report: ReportOption = None,
 ) -> None:
     """Simulate a fleet of devices whose world changes on schedule, with the truth known."""
+    from producers.fleet.fleet import Fleet
     from producers.fleet.plan import parse_fleet
+    from producers.fleet.table import table
     from producers.run import run_fleet
     from producers.schedule import parse_rate
 
@@ -95,10 +101,23 @@ def simulate(
         document["rate"] = "max" if parsed is None else parsed
     fleet = parse_fleet(document)
     fleet.check(workspace.spec)
+    if out is not None:
+        if fleet.records is None:
+            raise UsageError("--out: a file has an end; give --records, or records in the plan")
+        _write_rows(table(workspace.spec, Fleet(workspace.spec, fleet).rows()), out)
+        return
     write_report(
         report,
         _run(workspace, "simulated fleet", lambda writer, *rest: run_fleet(workspace.spec, fleet, writer, *rest)),
     )
+
+
+def _write_rows(rows: Any, out: Path) -> None:
+    try:
+        rows.to_csv(out, index=False)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from None
+    typer.echo(f"{len(rows):,} rows in {out}")
 
 
 def _read_plan(path: Path) -> dict[str, Any]:

@@ -95,6 +95,8 @@ class TestArguments:
             ("produce simulate nope.yaml", "PLAN nope.yaml: cannot be read: No such file or directory"),
             ("produce simulate data.csv", "PLAN data.csv: expected a mapping of fields, read 'x0,x1,x2,label"),
             ("produce simulate --rate fast", "rate: read 'fast'"),
+            ("produce simulate --out rows.csv", "--out: a file has an end; give --records"),
+            ("produce simulate --records 9 --out data.csv/r.csv", "--out data.csv/r.csv: cannot be written"),
             ("models list --report data.csv/r.json", "--report data.csv/r.json: cannot be written: File exists"),
             ("models list --report .", "--report .: is a directory; expected a file"),
         ],

@@ -48,8 +48,8 @@ def test_it_is_healthy(project: Project, name: str) -> None:
     project.await_healthy(name)
 
 
-def test_the_replays_records_are_answered(project: Project, apache_kafka: ApacheKafka) -> None:
-    project.start("replay")
+def test_the_devices_records_are_answered(project: Project, apache_kafka: ApacheKafka) -> None:
+    project.start("devices")
     client = connect(Endpoint(apache_kafka.bootstrap, SPEC.kafka, "composed"))
     try:
         tail = client.tail([SPEC.topics.predictions])
@@ -59,7 +59,7 @@ def test_the_replays_records_are_answered(project: Project, apache_kafka: Apache
         tail.close()
     finally:
         client.close()
-    assert project.stopped("replay") == 0, project.said("replay")
+    assert project.stopped("devices") == 0, project.said("devices")
 
 
 @pytest.mark.parametrize("name", SERVING)

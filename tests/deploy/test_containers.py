@@ -14,6 +14,7 @@ from driftline.kafka.credentials import read_secret_file
 from driftline.spec import load_spec
 from monitoring.console.service import named_services
 from monitoring.doors.tokens import SHORTEST
+from producers.fleet.plan import parse_fleet
 from tests.docs.pages import ROOT, driftline_commands, parse
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -177,14 +178,11 @@ class TestTheServicesTogether:
 
 
 class TestTheStream:
-    def test_it_is_the_demos_on_apache_kafka(self) -> None:
+    def test_it_is_on_apache_kafka_and_the_fleet_fits_it(self) -> None:
         spec = load_spec(ROOT / "deploy" / "stream.yaml", {})
-        demo = load_spec(ROOT / "driftline" / "demo" / "data" / "stream.yaml", {})
         assert spec.kafka.bootstrap == "kafka:9092" and "INTERNAL://kafka:9092" in str(SERVICES["kafka"]["environment"])
         assert spec.registry == "/models"
-        # Serving may differ: the demo's settings are those of the embedded broker.
-        own = {"kafka", "registry", "serving", "alerts", "monitoring"}
-        assert spec.model_dump(exclude=own) == demo.model_dump(exclude=own)
+        parse_fleet(yaml.safe_load((ROOT / "deploy" / "fleet.yaml").read_text())).check(spec)
 
     def test_the_first_model_is_looked_for_where_it_will_be(self) -> None:
         assert f"/models/{load_spec(ROOT / 'deploy' / 'stream.yaml', {}).stream}/champion.json" in command_line(

@@ -42,7 +42,13 @@ def specification(stream: str, *, nodes: int = 1, client: str = "auto", **kafka:
         "serving": {"batch_size": 256, "max_wait_ms": 20},
         "monitoring": {
             "max_pending": 2_000_000,
-            "policy": {"minimum_labels": 300, "cool_down_records": 1_000, "maximum_window": 1_500},
+            # Every job of these trials answers a drift of the world's, and none is asked for where no trainer runs.
+            "policy": {
+                "minimum_labels": 300,
+                "cool_down_records": 1_000,
+                "maximum_window": 1_500,
+                "challenge_records": 0,
+            },
         },
         "training": {"network": {"hidden": [8], "dropout": 0.0}, "epochs": 3, "batch_size": 128, "refit": False},
     }
