@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -118,12 +119,13 @@ class Fleet:
             with urllib.request.urlopen(f"{note['url']}/metrics", timeout=1) as answer:
                 found = _COMMITS.search(answer.read())
             commits = float(found[1]) if found else 0.0
-        except OSError:
+        except (OSError, http.client.HTTPException):
+            # It may be killed in the middle of its answer.
             return State()
         try:
             with urllib.request.urlopen(f"{note['url']}/readyz", timeout=1):
                 return State(commits, True)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return State(commits)
 
     def stop(self, patience: float = 25.0) -> dict[str, int]:

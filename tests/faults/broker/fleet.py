@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -136,7 +137,7 @@ class Fleet:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return None
 
     def _child(self, name: str) -> Any:
