@@ -5,9 +5,7 @@ import tempfile
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from pydantic import ValidationError
@@ -15,17 +13,19 @@ from pydantic import ValidationError
 from driftline.errors import DriftlineError
 from driftline.kafka.interface import Batch, Outgoing, TopicPartition
 from driftline.records.loop import ModelEvent, ModelEventKind, RetrainingJob
-from driftline.registry.errors import ChampionChanged, RegistryError, Unreachable
-from driftline.registry.manifest import Champion, Manifest
+from driftline.registry.errors import ChampionChanged
+from driftline.registry.manifest import Manifest
 from driftline.registry.registry import Registry
 from driftline.service.core import Step
 from driftline.spec.stream import StreamSpec
+from training.attempt import Attempt, Child
 from training.child import TrainingChild
 from training.data import Dataset
 from training.job_log import JobLog
 from training.messages import JobRequest, JobResult, Message
 from training.npz import save_dataset
 from training.origin import Origin
+from training.patience import ASK_AGAIN_MS, Patience
 from training.verdicts import Verdicts
 from training.widening import wide_enough
 
@@ -35,54 +35,12 @@ Collect = Callable[[RetrainingJob, Callable[[], bool]], Dataset]
 """Reads a job's window and joins it; given what to ask whether to stop."""
 
 
-class Child(Protocol):
-    """What trains; see `training.child.TrainingChild`."""
-
-    ready: bool
-
-    def warm(self) -> None: ...
-
-    def start(self, request: JobRequest) -> None: ...
-
-    def poll(self) -> list[Message]: ...
-
-    def kill(self) -> None: ...
-
-
 # Versions offered for recall, newest first. Loading and scoring one takes 10-50 ms, so this is under a second; a world
 # that comes back is nearly always one of the last few.
 ARCHIVED = 10
 # A child that dies without a verdict (out of memory, killed) is tried once more; twice is no accident.
 ATTEMPTS = 2
-# A registry that is away is waited for, up to the job's time limit, and asked again this often.
-ASK_AGAIN_MS = 5_000
 _RETURNS = {"recalled": ModelEventKind.RECALLED, "rolled-back": ModelEventKind.ROLLED_BACK}
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One job under way."""
-
-    job: RetrainingJob
-    champion: Champion | None
-    started: int
-    folder: Path
-    number: int = 1
-    dataset: Dataset | None = None
-    fault: DriftlineError | None = None
-    child: Child | None = None
-    stopped: threading.Event = field(default_factory=threading.Event)
-    collector: threading.Thread | None = None
-    result: JobResult | None = None
-    """Reached, and not in the registry yet."""
-    again: int = 0
-    """Epoch ms before which the registry is not asked again."""
-    away: str = ""
-    """What the registry said last, while it is away."""
-
-    @property
-    def out(self) -> Path:
-        return self.folder / f"model-{self.number}"
 
 
 class TrainerCore:
@@ -116,10 +74,10 @@ class TrainerCore:
         self._verdicts: list[Outgoing] = []
         self.verdicts: Counter[str] = Counter()
         self.malformed = 0
-        self.registry_failures: Counter[str] = Counter()
+        self._patience = Patience(spec.training.timeout_seconds * 1_000)
+        self.registry_failures = self._patience.failures
         self.progress: Message = {}
         self.log = JobLog()
-        self._waits: tuple[str, int, int] = ("", 0, 0)
 
     # -- what the service loop calls ----------------------------------------------------------------------------
 
@@ -138,7 +96,7 @@ class TrainerCore:
     def tick(self, now_ms: int) -> Step:
         if self._attempt is not None:
             self._follow(self._attempt, now_ms)
-        elif self._queue and not self._waiting(self._queue[0], now_ms):
+        elif self._queue and not self._patience.holds(self._queue[0], now_ms):
             self._begin(self._queue.popleft(), now_ms)
         else:
             self._keep_warm()
@@ -153,7 +111,7 @@ class TrainerCore:
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """The jobs in hand are another member's now: stop, and say nothing."""
         self._queue.clear()
-        self._waits = ("", 0, 0)
+        self._patience.forget()
         self._verdicts = []
         self._abandon()
 
@@ -340,14 +298,9 @@ class TrainerCore:
 
     # -- a registry that fails ------------------------------------------------------------------------------------
 
-    def _count(self, error: DriftlineError) -> None:
-        if isinstance(error, RegistryError):
-            self.registry_failures[error.cause] += 1
-
     def _wait(self, attempt: Attempt, error: DriftlineError, now_ms: int) -> bool:
         """Whether to ask the registry again: it is away, which may pass; a full disk is a verdict."""
-        self._count(error)
-        if not isinstance(error, Unreachable):
+        if not self._patience.lasts(error):
             return False
         if not attempt.away:
             log.warning("the registry is away; the job waits for it", job=attempt.job.job_id, error=str(error))
@@ -357,27 +310,17 @@ class TrainerCore:
 
     def _wait_to_begin(self, job: RetrainingJob, error: DriftlineError, now_ms: int) -> bool:
         """The same before the job was begun: it may have been answered, which only the registry knows."""
-        self._count(error)
-        known, since, _ = self._waits
-        since = since if known == job.job_id else now_ms
-        if not isinstance(error, Unreachable) or now_ms - since > self._spec.training.timeout_seconds * 1000:
+        if not self._patience.for_job(job, error, now_ms):
             return False
-        if known != job.job_id:
-            log.warning("the registry is away; the job waits for it", job=job.job_id, error=str(error))
-        self._waits = (job.job_id, since, now_ms + ASK_AGAIN_MS)
         self._queue.appendleft(job)
         return True
-
-    def _waiting(self, job: RetrainingJob, now_ms: int) -> bool:
-        known, _, again = self._waits
-        return known == job.job_id and now_ms < again
 
     def _tidy(self) -> None:
         """The new version is in service, whether or not old ones can be removed."""
         try:
             self._registry.prune(self._spec.rollout.keep_versions)
         except DriftlineError as error:
-            self._count(error)
+            self._patience.count(error)
             log.warning("old versions stay", error=str(error))
 
     def _changed(self, attempt: Attempt) -> str | None:

@@ -109,13 +109,13 @@ def _takes(plan: Plan, job: RetrainingJob, events: list[ModelEvent], seconds: fl
     """Records that pass until the answer is known; where nothing is trained, it is there at once."""
     if plan.training_takes is None:
         return round(seconds * plan.rate)
-    if job.action in ("recall", "rollback"):
-        return 0
-    return plan.training_takes if any(_trained(event) for event in events) else 0
+    return plan.training_takes if any(_trained(job, event) for event in events) else 0
 
 
-def _trained(event: ModelEvent) -> bool:
-    return event.trained and event.kind not in (ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK)
+def _trained(job: RetrainingJob, event: ModelEvent) -> bool:
+    """Whether a model was trained for this verdict."""
+    returns = event.kind in (ModelEventKind.RECALLED, ModelEventKind.ROLLED_BACK)
+    return event.trained and not returns and job.action not in ("recall", "rollback")
 
 
 def _change(event: ModelEvent, answer: _Answer, row: int) -> Change:
@@ -127,5 +127,5 @@ def _change(event: ModelEvent, answer: _Answer, row: int) -> Change:
         seconds=answer.seconds / len(answer.events),
         rows=answer.job.labelled_records,
         reasons=tuple(event.reasons),
-        trained=event.trained and answer.job.action not in ("recall", "rollback"),
+        trained=_trained(answer.job, event),
     )

@@ -1,7 +1,6 @@
 """Whether the version in service is out of date though no change was proven: what do the newest records teach?"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -11,9 +10,8 @@ from monitoring.policy.ask import Ask
 _MOST_TIMES = 4
 
 
-@dataclass(slots=True)
-class Challenge:
-    """The looks at one version.
+class Challenge(msgspec.Struct):
+    """The looks at one version; a snapshot keeps it as it is.
 
     A detector needs a rise of the error rate. A version that never was good, a world that moves too slowly, or errors
     that come in runs give none, and still the newest records may teach a better model. So a version below its target
@@ -72,23 +70,3 @@ class Challenge:
         """The version stays: the next look is later."""
         self.every = min(self.every * 2, first * _MOST_TIMES)
         self.at = labelled + self.every
-
-
-class ChallengeState(msgspec.Struct):
-    """A `Challenge` in a snapshot."""
-
-    version: int
-    at: int
-    every: int
-    seen: int
-    right: int
-
-
-def stored(challenge: Challenge) -> ChallengeState:
-    """As a snapshot keeps it."""
-    return ChallengeState(challenge.version, challenge.at, challenge.every, challenge.seen, challenge.right)
-
-
-def restored(state: ChallengeState) -> Challenge:
-    """What `stored` kept."""
-    return Challenge(state.version, state.at, state.every, state.seen, state.right)

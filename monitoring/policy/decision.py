@@ -7,11 +7,10 @@ import msgspec
 from driftline.records.loop import DriftEvent, JobAction, ModelEvent, ModelEventKind
 from driftline.spec.policy import Action, PolicySpec
 from monitoring.policy import ask as asks
-from monitoring.policy import challenge as challenges
 from monitoring.policy import probation as probations
 from monitoring.policy import refinement as refinements
 from monitoring.policy.ask import Ask, AskState
-from monitoring.policy.challenge import Challenge, ChallengeState
+from monitoring.policy.challenge import Challenge
 from monitoring.policy.interface import LabelledSince, Record, unknown
 from monitoring.policy.probation import Probation, ProbationState
 from monitoring.policy.refinement import Refinement, RefinementState
@@ -60,7 +59,7 @@ class _PolicyState(msgspec.Struct):
     spent: dict[str, int] = {}
     refinement: RefinementState | None = None
     probation: ProbationState | None = None
-    challenge: ChallengeState | None = None
+    challenge: Challenge | None = None
     sensors: list[str] = []
 
 
@@ -204,7 +203,7 @@ class RetrainingPolicy:
                 spent=self._spent,
                 refinement=refinements.stored(self._refinement) if self._refinement is not None else None,
                 probation=probations.stored(self._probation) if self._probation is not None else None,
-                challenge=challenges.stored(self._challenge) if self._challenge is not None else None,
+                challenge=self._challenge,
                 sensors=sorted(self._sensors),
             )
         )
@@ -219,7 +218,7 @@ class RetrainingPolicy:
         self._open_rows, self._open_at, self._spent = known.open_rows, known.open_at, known.spent
         self._refinement = refinements.restored(known.refinement) if known.refinement is not None else None
         self._probation = probations.restored(known.probation) if known.probation is not None else None
-        self._challenge = challenges.restored(known.challenge) if known.challenge is not None else None
+        self._challenge = known.challenge
         self._sensors = set(known.sensors)
 
     # -- inside -------------------------------------------------------------------------------------------------

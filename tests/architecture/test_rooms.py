@@ -19,8 +19,8 @@ SHELLS = {
         "acts.py", "app.py", "courier.py", "metrics.py", "reading.py", "secrets.py", "service.py", "serving.py",
     },
     "training": {
-        "child.py", "export.py", "gather.py", "initial.py", "job.py", "latency.py", "npz.py", "onnx.py", "runtime.py",
-        "service.py", "train.py", "tune.py", "worker.py",
+        "attempt.py", "child.py", "export.py", "gather.py", "initial.py", "job.py", "latency.py", "npz.py", "onnx.py",
+        "runtime.py", "service.py", "train.py", "tune.py", "worker.py",
     },
 }  # fmt: skip
 # The Kafka client itself, clocks, threads, processes, sockets. The interface's columns (Batch, Outgoing) are no client.
